@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef WHK_CLI_H
+#define WHK_CLI_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/*
+ * One table describes a program's command line; parsing, -h, --version and
+ * shell completion are all made from it.
+ *
+ * Every program also has -h/--help, --version and --completion SHELL (bash,
+ * zsh or fish: prints the completion script), which no table lists.
+ */
+enum cli_type {
+	CLI_FLAG,     /* bool: set to true */
+	CLI_STRING,   /* const char *: points into argv or the environment */
+	CLI_LIST,     /* struct cli_list: may be given many times */
+	CLI_INT,      /* int64_t, from min to max */
+	CLI_DURATION, /* int64_t, milliseconds (text_duration), min to max */
+	CLI_SIZE,     /* int64_t, bytes (text_size), min to max */
+};
+
+struct cli_option {
+	char letter;	     /* short option, or 0 */
+	const char *name;    /* long option, without the dashes */
+	const char *arg;     /* what stands for the argument in -h, or NULL */
+	enum cli_type type;
+	size_t offset;	     /* of the value in the struct of options */
+	const char *help;    /* a few words, lower case, no dot */
+	const char *env;     /* variable that gives a default, or NULL */
+	int64_t min, max;    /* bounds, for the three number types */
+};
+
+struct cli {
+	const char *name;     /* "whk-poll" */
+	const char *operands; /* "URL", "[FILE]", or NULL: takes none */
+	const char *summary;  /* one line: its one job */
+	const struct cli_option *options;
+	size_t count;
+	int min_operands, max_operands; /* max -1: any number */
+};
+
+/* The values of a CLI_LIST, in order; items point into argv. */
+struct cli_list {
+	const char **items;
+	size_t count;
+};
+
+/*
+ * Reads argv into *values (a struct that the caller has filled with its
+ * defaults), environment first, then options; they may stand between operands
+ * and end at "--". Help, version and completion go to out, complaints to err.
+ * Returns -1 when the program shall go on, with the operands moved to
+ * argv[*first] and after; otherwise the status to exit with: 0 after help,
+ * 2 after a complaint, 1 if out could not be written.
+ */
+int cli_parse(const struct cli *cli, int argc, char **argv, void *values,
+    int *first, FILE *out, FILE *err);
+
+/* Frees what the lists in *values hold. */
+void cli_free(const struct cli *cli, void *values);
+
+#endif

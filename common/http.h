@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef WHK_HTTP_H
+#define WHK_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+
+struct event_base;
+struct guard;
+
+/*
+ * HTTP/1.1 requests, many at once, on an event loop: libcurl's multi_socket
+ * interface. Handles, connections, DNS and TLS sessions are reused. Redirects
+ * are never followed, no proxy of the environment is used, nothing is
+ * uncompressed, TLS is verified.
+ */
+struct http;
+
+/* Why there is no usable answer; whk(5), "error". */
+enum http_error {
+	HTTP_OK,      /* there is an answer: look at the status */
+	HTTP_TIMEOUT, /* the one deadline passed, in whatever phase */
+	HTTP_DNS,
+	HTTP_CONNECT,
+	HTTP_TLS,
+	HTTP_BLOCKED, /* the guard refused every address */
+	HTTP_RESET,   /* the connection ended before the answer was whole */
+	HTTP_PROTOCOL /* the answer is no HTTP, or breaks a limit */
+};
+
+/* "timeout", "dns", "connect", "tls", "blocked", "reset", "protocol". */
+const char *http_error_word(enum http_error error);
+
+/* Keys for a signature of AWS (SigV4, made by libcurl). */
+struct http_sigv4 {
+	const char *region, *service;
+	const char *key, *secret;
+	const char *token; /* session token, or NULL */
+};
+
+/*
+ * What to send. All that it points to is borrowed until done is called; the
+ * struct itself only during http_start().
+ */
+struct http_request {
+	const char *method;	    /* "POST"; "GET" has no body */
+	const char *url;
+	const char *const *headers; /* whole lines, "name: value", no CR or LF */
+	size_t header_count;
+	const void *body;
+	size_t body_len;
+	int64_t timeout_ms;	    /* for the whole of it; over 0 */
+	int64_t connect_ms;	    /* up to and with the TLS handshake */
+	size_t read_max;	    /* bytes of the answer's body that are read */
+	size_t keep_max;	    /* ... and kept; the rest is thrown away */
+	bool read_all;		    /* more than read_max is HTTP_PROTOCOL;
+				       else the rest is not read: HTTP_OK */
+	bool verbose_headers;	    /* keep the answer's header lines */
+	const struct http_sigv4 *sigv4; /* or NULL */
+};
+
+/* What came. Valid during the call of done. */
+struct http_answer {
+	enum http_error error;
+	int status;		/* 0 where there was none */
+	char detail[160];	/* libcurl's words for an error, visible */
+	const char *body;	/* up to keep_max bytes, NUL after them */
+	size_t body_len;
+	const char *headers;	/* header lines with CRLF, up to 4 KiB */
+	size_t headers_len;
+	char retry_after[64];	/* the header's value, or "" */
+	char address[64];	/* the address dialled, or "" */
+	/*
+	 * Microseconds: dns, connect and tls each by itself (0 where a
+	 * connection was reused), wait until the first byte, all in all.
+	 */
+	int64_t dns_us, connect_us, tls_us, wait_us, total_us;
+};
+
+typedef void http_done(void *arg, const struct http_answer *answer);
+
+/*
+ * max_connections: how many are kept open in all, idle ones included (the
+ * least recently used is closed first). guard judges every address that is
+ * dialled; NULL lets all through. Both guard and base outlive the struct.
+ * NULL with *e on failure.
+ */
+struct http *http_new(struct event_base *base, size_t max_connections,
+    const struct guard *guard, const char *user_agent, struct err *e);
+
+/*
+ * Starts a request. done(arg) is called exactly once, later, from the loop,
+ * unless http_free() comes first. A request whose bytes may have gone out is
+ * never sent again by this module: a reused connection that ends without an
+ * answer is HTTP_RESET. Returns 0, or -1 with *e if it cannot be started at
+ * all (out of memory, a URL that libcurl refuses).
+ */
+int http_start(struct http *h, const struct http_request *rq, http_done *done,
+    void *arg, struct err *e);
+
+size_t http_active(const struct http *h); /* started and not yet done */
+
+/* Aborts what is active, without calling done. NULL is allowed. */
+void http_free(struct http *h);
+
+#endif
