@@ -36,11 +36,13 @@ struct input *input_new(struct event_base *base, int fd,
 
 /*
  * Stops and starts the calls of line(), at once, even in the middle of a
- * call. While it is paused nothing is read. Both may be repeated.
+ * call. While it is paused nothing is read, and end() is not called either.
+ * Both may be repeated.
  */
 void input_pause(struct input *in);
 void input_resume(struct input *in);
 
-void input_free(struct input *in); /* leaves fd open; NULL is allowed */
+/* Leaves fd open; NULL is allowed; may be called from within a callback. */
+void input_free(struct input *in);
 
 #endif

@@ -35,6 +35,12 @@ void loop_break(struct loop *l);
 void loop_free(struct loop *l);
 
 /*
+ * Whether an event can wait for fd. A regular file, a directory and devices
+ * like /dev/null are always ready and cannot be waited for.
+ */
+bool loop_can_poll(int fd);
+
+/*
  * Waits that grow: for whatever fails and is tried again. The first failure
  * waits min_ms, each further one twice as long up to max_ms, each wait spread
  * by +-10 %.

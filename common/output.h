@@ -38,6 +38,13 @@ struct output *output_new(struct event_base *base, int fd, size_t limit,
  */
 void output_line(struct output *o, const char *buf, size_t len);
 
+/*
+ * Where fd is a pipe, has failed() called as soon as its reader goes away
+ * instead of at the next line. It counts as something that the loop waits for.
+ * Returns 0, or -1 with *e.
+ */
+int output_watch(struct output *o, struct err *e);
+
 bool output_full(const struct output *o);  /* more than limit is held */
 bool output_empty(const struct output *o); /* all is written, or failed */
 
