@@ -23,14 +23,14 @@ enum cli_type {
 };
 
 struct cli_option {
-	char letter;	     /* short option, or 0 */
-	const char *name;    /* long option, without the dashes */
-	const char *arg;     /* what stands for the argument in -h, or NULL */
+	char letter;      /* short option, or 0 */
+	const char *name; /* long option, without the dashes */
+	const char *arg;  /* what stands for the argument in -h, or NULL */
 	enum cli_type type;
-	size_t offset;	     /* of the value in the struct of options */
-	const char *help;    /* a few words, lower case, no dot */
-	const char *env;     /* variable that gives a default, or NULL */
-	int64_t min, max;    /* bounds, for the three number types */
+	size_t offset;    /* of the value in the struct of options */
+	const char *help; /* a few words, lower case, no dot */
+	const char *env;  /* variable that gives a default, or NULL */
+	int64_t min, max; /* bounds, for the three number types */
 };
 
 struct cli {
@@ -59,7 +59,7 @@ struct cli_list {
 int cli_parse(const struct cli *cli, int argc, char **argv, void *values,
     int *first, FILE *out, FILE *err);
 
-/* Frees what the lists in *values hold. */
+/* Frees what the lists in *values hold, and empties them. */
 void cli_free(const struct cli *cli, void *values);
 
 #endif
