@@ -1,0 +1,88 @@
+-- SPDX-License-Identifier: ISC
+-- What the other functions stand on: times, partitions, the greeting.
+
+-- Milliseconds since 1970, as the programs count.
+CREATE OR REPLACE FUNCTION whk.ms(t timestamptz) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT (extract(epoch FROM t) * 1000)::bigint
+$$;
+
+-- A time as the lines have it.
+CREATE OR REPLACE FUNCTION whk.rfc3339(t timestamptz) RETURNS text
+LANGUAGE sql STABLE AS $$
+	SELECT to_char(t AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+$$;
+
+-- What a program asks first: the version, and the database's clock.
+CREATE OR REPLACE FUNCTION whk.hello()
+RETURNS TABLE (version int, now_ms bigint, encoding text)
+LANGUAGE sql VOLATILE AS $$
+	SELECT m.version, whk.ms(clock_timestamp()),
+		current_setting('server_encoding')
+	FROM whk.meta m
+$$;
+
+-- Makes the partitions by day of event and attempt, from the day of now to
+-- ahead days later, where they are missing. A day whose rows already lie in
+-- the default partition is passed over: they are found there. Several
+-- programs may call it at once. Returns how many were made.
+CREATE OR REPLACE FUNCTION whk.partitions(ahead int DEFAULT 3,
+	now timestamptz DEFAULT clock_timestamp())
+RETURNS int
+LANGUAGE plpgsql AS $$
+DECLARE
+	parent text;
+	day timestamptz;
+	part text;
+	made int := 0;
+BEGIN
+	IF NOT pg_try_advisory_xact_lock(hashtext('whk.partitions')) THEN
+		RETURN 0;
+	END IF;
+	FOREACH parent IN ARRAY ARRAY['event', 'attempt'] LOOP
+		FOR i IN 0 .. ahead LOOP
+			day := date_trunc('day', now, 'UTC') + i * interval '24 hours';
+			part := format('%s_%s', parent,
+				to_char(day AT TIME ZONE 'UTC', 'YYYYMMDD'));
+			IF to_regclass('whk.' || part) IS NULL THEN
+				made := made + whk.make_partition(parent, part, day);
+			END IF;
+		END LOOP;
+	END LOOP;
+	RETURN made;
+END
+$$;
+
+-- One partition of a day: built apart and attached, which asks for the least
+-- lock. 1, or 0 where the default partition has rows of that day.
+CREATE OR REPLACE FUNCTION whk.make_partition(parent text, part text,
+	day timestamptz)
+RETURNS int
+LANGUAGE plpgsql AS $$
+BEGIN
+	EXECUTE format('CREATE TABLE whk.%I (LIKE whk.%I INCLUDING DEFAULTS)',
+		part, parent);
+	EXECUTE format('ALTER TABLE whk.%I ATTACH PARTITION whk.%I
+		FOR VALUES FROM (%L) TO (%L)', parent, part, day,
+		day + interval '24 hours');
+	RETURN 1;
+EXCEPTION WHEN check_violation OR lock_not_available THEN
+	RETURN 0;
+END
+$$;
+
+-- What has to be done now and then; any program may, any number of times.
+CREATE OR REPLACE FUNCTION whk.upkeep(
+	now timestamptz DEFAULT clock_timestamp()) RETURNS int
+LANGUAGE plpgsql AS $$
+BEGIN
+	DELETE FROM whk.recent r WHERE r.accepted_at < now - interval '25 hours';
+	RETURN whk.partitions(3, now);
+END
+$$;
+
+-- Wakes whk-due for rows that are due at the given time.
+CREATE OR REPLACE FUNCTION whk.wake(due timestamptz) RETURNS void
+LANGUAGE sql VOLATILE AS $$
+	SELECT pg_notify('whk_due', whk.ms(due)::text)
+$$;

@@ -1,0 +1,257 @@
+-- SPDX-License-Identifier: ISC
+-- accept(): events in. All of a batch in one transaction.
+
+-- Stores each event that is new, with one pending row for each webhook that
+-- gets it: those that tos names ('{7,9}'), or, where it is null, those that
+-- match. The rows are leased to the caller until now + lease, or parked, or
+-- scheduled for a slot of the webhook's rate. An event whose (id, time) is
+-- known is a repeat and is not stored again; where chosen is true (the
+-- producer chose the id) the id alone is enough, for a day.
+--
+-- Gives for each event, by its place n in the arrays from 1: fresh (not a
+-- repeat), "to": the webhooks whose rows the caller holds, missing: ids of tos
+-- that are no webhook (where all are, the event is not stored), and the end
+-- of the lease in ms.
+CREATE OR REPLACE FUNCTION whk.accept(ids text[], times timestamptz[],
+	types text[], tenants text[], keys text[], content_types text[],
+	bodies text[], tos text[], chosen boolean[], lease interval,
+	now timestamptz DEFAULT clock_timestamp())
+RETURNS TABLE (n int, fresh boolean, "to" bigint[], missing bigint[],
+	lease_ms bigint)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+	until timestamptz(3) := date_trunc('milliseconds', now + lease);
+	match_n int[];
+	match_webhook bigint[];
+	special bigint[];
+	new_n int[];
+	due timestamptz;
+BEGIN
+	SELECT array_agg(m.n), array_agg(m.webhook),
+		array_agg(DISTINCT m.webhook) FILTER (WHERE m.special)
+	INTO match_n, match_webhook, special
+	FROM whk.matches(types, tenants, bodies, tos) m;
+
+	-- Whatever decides by more than the webhook's definition is decided
+	-- under its lock. Locks go in the order of ids, everywhere.
+	IF special IS NOT NULL THEN
+		PERFORM 1 FROM whk.webhook w WHERE w.id = ANY (special)
+		ORDER BY w.id FOR NO KEY UPDATE;
+	END IF;
+
+	new_n := whk.store(ids, times, types, tenants, keys, content_types,
+		bodies, tos, chosen, match_n, match_webhook, now);
+	IF special IS NULL THEN
+		INSERT INTO whk.pending (webhook, time, event, next_at)
+		SELECT m.webhook, times[m.n], ids[m.n], until
+		FROM unnest(match_n, match_webhook) AS m(n, webhook)
+		WHERE m.n = ANY (new_n);
+	ELSE
+		due := whk.enqueue(ids, times, keys, match_n, match_webhook,
+			new_n, special, until, now);
+		IF due IS NOT NULL THEN
+			PERFORM whk.wake(due);
+		END IF;
+	END IF;
+
+	RETURN QUERY
+	SELECT i.n::int, i.n = ANY (new_n),
+		CASE WHEN special IS NULL THEN m.webhooks ELSE ARRAY(
+			SELECT p.webhook FROM whk.pending p
+			WHERE p.webhook = ANY (m.webhooks)
+				AND p.time = times[i.n] AND p.event = ids[i.n]
+				AND p.next_at = until)
+		END,
+		CASE WHEN tos[i.n] IS NOT NULL THEN ARRAY(
+			SELECT DISTINCT t FROM unnest(tos[i.n]::bigint[]) t
+			WHERE NOT EXISTS (
+				SELECT FROM whk.webhook w WHERE w.id = t))
+		END,
+		whk.ms(until)
+	FROM generate_series(1, cardinality(ids)) AS i(n)
+	LEFT JOIN (
+		SELECT x.n, array_agg(x.webhook ORDER BY x.webhook) AS webhooks
+		FROM unnest(match_n, match_webhook) AS x(n, webhook)
+		WHERE x.n = ANY (new_n)
+		GROUP BY x.n) m ON m.n = i.n
+	ORDER BY i.n;
+END
+$$;
+
+-- The pairs of event (by its place) and webhook: named or matched. special:
+-- a pending row of this webhook needs a decision under its lock.
+CREATE OR REPLACE FUNCTION whk.matches(types text[], tenants text[],
+	bodies text[], tos text[])
+RETURNS TABLE (n int, webhook bigint, special boolean)
+LANGUAGE sql STABLE AS $$
+	WITH kind AS MATERIALIZED (
+		SELECT k.type, k.tenant, array_agg(k.n) AS ns
+		FROM unnest(types, tenants, tos) WITH ORDINALITY
+			AS k(type, tenant, "to", n)
+		WHERE k."to" IS NULL
+		GROUP BY k.type, k.tenant
+	), pair AS (
+		SELECT ns.n::int AS n, r AS webhook, true AS matched
+		FROM kind, whk.routes(kind.type, kind.tenant) AS r,
+			unnest(kind.ns) AS ns(n)
+		UNION ALL
+		SELECT DISTINCT t.n::int, w::bigint, false
+		FROM unnest(tos) WITH ORDINALITY AS t("to", n),
+			unnest(t."to"::text[]) AS w
+		WHERE t."to" IS NOT NULL
+	)
+	SELECT p.n, p.webhook,
+		w.paused_at IS NOT NULL OR w.blocked_until IS NOT NULL
+			OR w.backlog OR w.ordered OR w.rate IS NOT NULL
+			OR w.disabled_at IS NOT NULL
+	FROM pair p
+	JOIN whk.webhook w ON w.id = p.webhook
+	WHERE NOT p.matched OR w.filter IS NULL
+		OR whk.passes(w.filter, bodies[p.n])
+$$;
+
+-- Stores the events that are new; gives their places. Inserts go in the order
+-- of ids, so that two batches with the same events cannot lock each other.
+CREATE OR REPLACE FUNCTION whk.store(ids text[], times timestamptz[],
+	types text[], tenants text[], keys text[], content_types text[],
+	bodies text[], tos text[], chosen boolean[], match_n int[],
+	match_webhook bigint[], now timestamptz)
+RETURNS int[]
+LANGUAGE sql VOLATILE AS $$
+	WITH input AS MATERIALIZED (
+		SELECT DISTINCT ON (i.id) i.id, i.time, i.chosen, i.n
+		FROM unnest(ids, times, chosen) WITH ORDINALITY
+			AS i(id, time, chosen, n)
+		ORDER BY i.id, i.n
+	), target AS MATERIALIZED (
+		SELECT m.n, array_agg(m.webhook ORDER BY m.webhook) AS webhooks
+		FROM unnest(match_n, match_webhook) AS m(n, webhook)
+		GROUP BY m.n
+	), mine AS (
+		INSERT INTO whk.recent AS r (id, accepted_at)
+		SELECT i.id, now FROM input i WHERE i.chosen
+			AND (tos[i.n] IS NULL
+				OR EXISTS (SELECT FROM target t WHERE t.n = i.n))
+		ORDER BY i.id
+		ON CONFLICT (id) DO UPDATE SET accepted_at = excluded.accepted_at
+			WHERE r.accepted_at < now - interval '1 day'
+		RETURNING id
+	), stored AS (
+		INSERT INTO whk.event (id, time, type, tenant, key,
+			content_type, webhooks, accepted_at, body)
+		SELECT i.id, i.time, types[i.n], tenants[i.n], keys[i.n],
+			content_types[i.n], coalesce(t.webhooks, '{}'), now,
+			bodies[i.n]
+		FROM input i
+		LEFT JOIN target t ON t.n = i.n
+		WHERE (NOT i.chosen OR i.id IN (SELECT id FROM mine))
+			AND (tos[i.n] IS NULL OR t.n IS NOT NULL)
+		ORDER BY i.id
+		ON CONFLICT (id, time) DO NOTHING
+		RETURNING id
+	)
+	SELECT coalesce(array_agg(i.n::int), '{}')
+	FROM stored s JOIN input i ON i.id = s.id
+$$;
+
+-- The pending rows of a batch where some webhooks are special: locked by the
+-- caller. Gives the earliest time at which a row is due, or null where the
+-- caller holds or the webhook parks them all.
+CREATE OR REPLACE FUNCTION whk.enqueue(ids text[], times timestamptz[],
+	keys text[], match_n int[], match_webhook bigint[], new_n int[],
+	special bigint[], until timestamptz, now timestamptz)
+RETURNS timestamptz
+LANGUAGE plpgsql AS $$
+DECLARE
+	due timestamptz;
+BEGIN
+	WITH pair AS (
+		SELECT m.n, m.webhook, w.id IS NOT NULL AS special,
+			CASE WHEN w.ordered THEN coalesce(keys[m.n], '') END AS key,
+			w.paused_at IS NOT NULL OR w.disabled_at IS NOT NULL
+				OR w.blocked_until > now OR w.backlog AS shut,
+			greatest(now, w.next_slot) AS slot, w.rate
+		FROM unnest(match_n, match_webhook) AS m(n, webhook)
+		LEFT JOIN whk.webhook w
+			ON w.id = m.webhook AND w.id = ANY (special)
+		WHERE m.n = ANY (new_n)
+	), placed AS (
+		SELECT p.*, p.key IS NOT NULL AND (
+			row_number() OVER (PARTITION BY p.webhook, p.key
+				ORDER BY p.n) > 1
+			OR EXISTS (SELECT FROM whk.pending q
+				WHERE q.webhook = p.webhook AND q.key = p.key)
+			) AS behind
+		FROM pair p
+	), slotted AS (
+		SELECT p.*, p.slot + CASE WHEN p.rate IS NULL THEN interval '0'
+			ELSE (count(*) FILTER (WHERE NOT p.behind AND NOT p.shut)
+				OVER (PARTITION BY p.webhook ORDER BY p.n) - 1)
+				/ p.rate * interval '1 second' END AS at
+		FROM placed p
+	), row AS (
+		SELECT s.*, CASE
+			WHEN NOT s.special THEN until
+			WHEN s.behind OR s.shut THEN NULL
+			WHEN s.at <= now THEN until
+			ELSE s.at END AS next_at
+		FROM slotted s
+	), inserted AS (
+		INSERT INTO whk.pending (webhook, time, event, next_at, key, behind)
+		SELECT r.webhook, times[r.n], ids[r.n], r.next_at, r.key,
+			r.behind
+		FROM row r
+		ORDER BY r.n, r.webhook
+	), state AS (
+		UPDATE whk.webhook w SET
+			backlog = w.backlog OR x.parked,
+			probe_at = CASE WHEN x.parked AND NOT w.backlog
+				THEN whk.probe_time(w, now) ELSE w.probe_at END,
+			next_slot = coalesce(x.last_slot
+				+ interval '1 second' / w.rate, w.next_slot)
+		FROM (SELECT r.webhook,
+				bool_or(r.next_at IS NULL AND NOT r.behind) AS parked,
+				max(r.at) FILTER (WHERE r.next_at IS NOT NULL
+					AND r.rate IS NOT NULL) AS last_slot
+			FROM row r WHERE r.special GROUP BY r.webhook) x
+		WHERE w.id = x.webhook
+			AND (x.last_slot IS NOT NULL OR x.parked AND NOT w.backlog)
+	)
+	SELECT min(r.next_at) INTO due FROM row r
+	WHERE r.special AND r.next_at <> until;
+	RETURN due;
+END
+$$;
+
+-- When the sweep shall look at a webhook that has just got a parked row.
+CREATE OR REPLACE FUNCTION whk.probe_time(w whk.webhook, now timestamptz)
+RETURNS timestamptz
+LANGUAGE sql STABLE AS $$
+	SELECT CASE
+		WHEN w.paused_at IS NOT NULL OR w.disabled_at IS NOT NULL
+			THEN 'infinity'
+		ELSE greatest(w.blocked_until, now + interval '1 second') END
+$$;
+
+-- For producers that write SQL: stores one event, due at once; gives its id.
+-- Within a transaction of the caller's it is sent if that commits.
+CREATE OR REPLACE FUNCTION whk.emit(body text, type text DEFAULT NULL,
+	tenant text DEFAULT NULL, id text DEFAULT NULL, key text DEFAULT NULL,
+	content_type text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	event_id text := coalesce(id, 'msg_' || gen_random_uuid());
+	now timestamptz := date_trunc('milliseconds', clock_timestamp());
+BEGIN
+	IF event_id !~ '^[A-Za-z0-9_-]{1,128}$' THEN
+		RAISE 'id: not 1 to 128 of A-Z a-z 0-9 _ -: %', event_id;
+	END IF;
+	PERFORM whk.accept(ARRAY[event_id], ARRAY[now], ARRAY[type],
+		ARRAY[tenant], ARRAY[key], ARRAY[content_type], ARRAY[body],
+		ARRAY[NULL::text], ARRAY[id IS NOT NULL], interval '0', now);
+	PERFORM whk.wake(now);
+	RETURN event_id;
+END
+$$;

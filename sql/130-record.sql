@@ -1,0 +1,428 @@
+-- SPDX-License-Identifier: ISC
+-- record(): outcomes in. What an answer means is decided here.
+
+-- The waits before the retries, in ms: after attempt 1, 2, ... 9.
+CREATE OR REPLACE FUNCTION whk.default_schedule() RETURNS int[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT ARRAY[5000, 300000, 1800000, 7200000, 18000000, 36000000,
+		50400000, 72000000, 86400000]
+$$;
+
+-- Whether what is pending for a webhook disabled for this reason is cancelled:
+-- its owner said so, there (410) or here (whk-rm).
+CREATE OR REPLACE FUNCTION whk.gone(disabled_why text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT coalesce(disabled_why IN ('410 Gone', 'removed'), false)
+$$;
+
+-- What an outcome is. error is null for an answer with a status, else a word
+-- of whk(5), or 'deferred' or 'cancelled' where nothing was sent.
+CREATE OR REPLACE FUNCTION whk.verdict(status int, error text, attempt int,
+	schedule int[])
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE
+		WHEN error IN ('deferred', 'cancelled') THEN error
+		WHEN error IS NULL AND status BETWEEN 200 AND 299 THEN 'delivered'
+		WHEN error IS NULL AND status = 410 THEN 'failed'
+		WHEN attempt > cardinality(schedule) THEN 'failed'
+		ELSE 'retry' END
+$$;
+
+-- What a Retry-After of so many ms asks for: a day at the most. Null for null.
+CREATE OR REPLACE FUNCTION whk.retry_wait(ms bigint) RETURNS interval
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE WHEN ms > 86400000 THEN interval '24 hours'
+		ELSE ms * interval '1 ms' END
+$$;
+
+-- For how long the n-th block in a row keeps a webhook shut: from first on
+-- twice as long each time, up to an hour.
+CREATE OR REPLACE FUNCTION whk.block_time(first interval, blocks int)
+RETURNS interval
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT least(interval '1 hour', first * (2 ^ least(blocks, 12)))
+$$;
+
+-- Puts outcomes on record and moves what is pending, in one transaction.
+-- Each outcome has its place in the arrays: which event (id and time), type
+-- and key, webhook, number of the attempt, the lease under which it was made,
+-- when it began, and what came of it: status, or error (see verdict()),
+-- Retry-After in ms, microseconds by phase, address, answer.
+--
+-- An outcome moves the pending row only if its lease is still the row's; a
+-- late one is just put on record. One that is on record already (the same
+-- event, webhook, time and number) changes nothing, so a caller who never saw
+-- the reply may ask again. spread is the jitter: 0.1 for +-10 %.
+--
+-- Gives for each outcome, by its place n from 1: what it was and, for a retry,
+-- when it is next due, in ms.
+CREATE OR REPLACE FUNCTION whk.record(events text[], times timestamptz[],
+	types text[], keys text[], webhooks bigint[], attempts int[],
+	leases timestamptz[], ats timestamptz[], statuses int[], errors text[],
+	retry_afters bigint[], dns int[], connects int[], tlss int[],
+	waits int[], totals int[], addresses text[], headers text[],
+	answers bytea[], spread double precision DEFAULT 0.1,
+	now timestamptz DEFAULT clock_timestamp())
+RETURNS TABLE (n int, outcome text, next_ms bigint)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+	held boolean[];		-- the row is still the caller's
+	fresh boolean[];	-- not on record before
+	outcomes text[];
+	nexts timestamptz[];
+	due timestamptz;
+BEGIN
+	PERFORM 1 FROM whk.webhook w WHERE w.id = ANY (webhooks)
+	ORDER BY w.id FOR NO KEY UPDATE;
+
+	SELECT array_agg(j.held ORDER BY j.n),
+		array_agg(j.outcome ORDER BY j.n),
+		array_agg(j.next_at ORDER BY j.n)
+	INTO held, outcomes, nexts
+	FROM whk.judge(events, times, webhooks, attempts, leases, statuses,
+		errors, retry_afters, spread, now) j;
+
+	WITH written AS (
+		INSERT INTO whk.attempt (event, webhook, at, attempt, time,
+			next_at, outcome, status, dns_us, connect_us, tls_us,
+			wait_us, total_us, type, error, address, headers, answer)
+		SELECT i.event, i.webhook, i.at, i.attempt, i.time, i.next_at,
+			i.outcome::whk.outcome, i.status, i.dns, i.connect,
+			i.tls, i.wait, i.total, i.type,
+			nullif(i.error, 'cancelled'), i.address, i.headers,
+			i.answer
+		FROM unnest(events, webhooks, ats, attempts, times, nexts,
+			outcomes, statuses, dns, connects, tlss, waits, totals,
+			types, errors, addresses, headers, answers, held)
+			AS i(event, webhook, at, attempt, time, next_at,
+			outcome, status, dns, connect, tls, wait, total, type,
+			error, address, headers, answer, held)
+		WHERE i.outcome <> 'deferred'
+			AND (i.outcome <> 'cancelled' OR i.held)
+		ON CONFLICT DO NOTHING
+		RETURNING event, webhook, at, attempt
+	)
+	SELECT array_agg(r.event IS NOT NULL ORDER BY i.n) INTO fresh
+	FROM unnest(events, webhooks, ats, attempts) WITH ORDINALITY
+		AS i(event, webhook, at, attempt, n)
+	LEFT JOIN written r ON r.event = i.event AND r.webhook = i.webhook
+		AND r.at = i.at AND r.attempt = i.attempt;
+
+	DELETE FROM whk.pending p
+	USING unnest(webhooks, times, events, held, outcomes)
+		AS i(webhook, time, event, held, outcome)
+	WHERE i.held AND i.outcome IN ('delivered', 'failed', 'cancelled')
+		AND p.webhook = i.webhook AND p.time = i.time
+		AND p.event = i.event;
+	IF 'retry' = ANY (outcomes) OR 'deferred' = ANY (outcomes) THEN
+		UPDATE whk.pending p SET next_at = i.next_at,
+			attempt = p.attempt + (i.outcome = 'retry')::int
+		FROM unnest(webhooks, times, events, held, outcomes, nexts)
+			AS i(webhook, time, event, held, outcome, next_at)
+		WHERE i.held AND i.outcome IN ('retry', 'deferred')
+			AND p.webhook = i.webhook AND p.time = i.time
+			AND p.event = i.event;
+		SELECT min(x) INTO due FROM unnest(nexts) AS x;
+	END IF;
+
+	PERFORM whk.tally(webhooks, ats, statuses, errors, retry_afters,
+		outcomes, held, fresh, now);
+	due := least(due, whk.let_out(webhooks, keys, now));
+	IF due IS NOT NULL THEN
+		PERFORM whk.wake(due);
+	END IF;
+
+	-- What was on record before keeps its word.
+	RETURN QUERY
+	SELECT i.n::int, coalesce(a.outcome::text, i.outcome),
+		whk.ms(coalesce(a.next_at, i.next_at))
+	FROM unnest(events, webhooks, ats, attempts, outcomes, nexts, fresh)
+		WITH ORDINALITY
+		AS i(event, webhook, at, attempt, outcome, next_at, fresh, n)
+	LEFT JOIN whk.attempt a ON NOT i.fresh AND a.event = i.event
+		AND a.webhook = i.webhook AND a.at = i.at
+		AND a.attempt = i.attempt
+	ORDER BY i.n;
+END
+$$;
+
+-- What each outcome is and when it is next due; locks the pending rows.
+-- held: the row is there and the caller's lease is still its own.
+CREATE OR REPLACE FUNCTION whk.judge(events text[], times timestamptz[],
+	webhooks bigint[], attempts int[], leases timestamptz[], statuses int[],
+	errors text[], retry_afters bigint[], spread double precision,
+	now timestamptz)
+RETURNS TABLE (n int, held boolean, outcome text, next_at timestamptz)
+LANGUAGE sql VOLATILE ROWS 100 AS $$
+	WITH input AS MATERIALIZED (
+		SELECT * FROM unnest(events, times, webhooks, attempts, leases,
+			statuses, errors, retry_afters) WITH ORDINALITY
+			AS i(event, time, webhook, attempt, lease, status,
+				error, retry_after, n)
+	), own AS MATERIALIZED (
+		SELECT i.n, p.next_at = i.lease AND p.attempt = i.attempt AS held
+		FROM input i
+		JOIN whk.pending p ON p.webhook = i.webhook
+			AND p.time = i.time AND p.event = i.event
+		FOR UPDATE OF p
+	)
+	SELECT i.n::int, coalesce(o.held, false), v.outcome,
+		CASE WHEN v.outcome = 'retry' AND o.held THEN
+		(now + greatest(
+			s.schedule[i.attempt] * interval '1 ms'
+				* (1 - spread + 2 * spread * random()),
+			whk.retry_wait(i.retry_after)))::timestamptz(3) END
+	FROM input i
+	LEFT JOIN own o ON o.n = i.n
+	LEFT JOIN whk.webhook w ON w.id = i.webhook
+	CROSS JOIN LATERAL (SELECT coalesce(w.schedule,
+		whk.default_schedule()) AS schedule) s
+	CROSS JOIN LATERAL (SELECT whk.verdict(i.status, i.error,
+		i.attempt, s.schedule) AS outcome) v
+$$;
+
+-- Counts outcomes at their webhooks, whose locks the caller holds, and moves
+-- breaker, throttle and disabling. Only what is fresh counts; "bad" is what
+-- failed after the last success of the batch.
+CREATE OR REPLACE FUNCTION whk.tally(webhooks bigint[], ats timestamptz[],
+	statuses int[], errors text[], retry_afters bigint[], outcomes text[],
+	held boolean[], fresh boolean[], now timestamptz)
+RETURNS void
+LANGUAGE sql VOLATILE AS $$
+	WITH input AS (
+		SELECT i.*, i.error IS NULL AND i.status
+				IN (429, 502, 503, 504) AS throttles,
+			max(i.n) FILTER (WHERE i.fresh
+				AND i.outcome = 'delivered')
+				OVER (PARTITION BY i.webhook) AS last_good
+		FROM unnest(webhooks, ats, statuses, errors, retry_afters,
+			outcomes, held, fresh) WITH ORDINALITY
+			AS i(webhook, at, status, error, retry_after, outcome,
+				held, fresh, n)
+	), marked AS (
+		SELECT i.*, i.fresh AND i.outcome IN ('retry', 'failed')
+			AND i.n > coalesce(i.last_good, 0) AS bad
+		FROM input i
+	), sum AS (
+		SELECT m.webhook,
+			count(*) FILTER (WHERE m.held) AS ended,
+			bool_or(m.held AND m.outcome = 'deferred') AS parked,
+			count(*) FILTER (WHERE m.fresh
+				AND m.outcome = 'delivered') AS good,
+			count(*) FILTER (WHERE m.fresh
+				AND m.outcome = 'retry') AS retried,
+			count(*) FILTER (WHERE m.fresh
+				AND m.outcome = 'failed') AS failed,
+			count(*) FILTER (WHERE m.fresh
+				AND m.outcome = 'cancelled') AS cancelled,
+			count(*) FILTER (WHERE m.bad) AS bad,
+			min(m.at) FILTER (WHERE m.bad) AS bad_since,
+			bool_or(m.fresh AND m.error IS NULL
+				AND m.status = 410) AS gone,
+			bool_or(m.bad AND m.throttles) AS throttled,
+			max(whk.retry_wait(m.retry_after)) FILTER (
+				WHERE m.bad AND m.throttles) AS retry_after,
+			(array_agg(ROW(m.at, m.status, m.error)::whk.last
+				ORDER BY m.n DESC) FILTER (WHERE m.fresh
+				AND m.outcome <> 'cancelled'))[1] AS last
+		FROM marked m GROUP BY m.webhook
+	), fate AS (
+		SELECT s.*, o.blocked_until, o.blocks, c.failures,
+			s.bad > 0 AND (s.throttled OR c.failures >= 10)
+				AND coalesce(o.blocked_until <= now, true) AS shut,
+			s.bad > 0 AND s.good = 0 AND coalesce(o.failing_since
+				< now - interval '5 days', false) AS hopeless
+		FROM sum s
+		JOIN whk.webhook o ON o.id = s.webhook
+		CROSS JOIN LATERAL (SELECT (s.bad + CASE WHEN s.good > 0
+			THEN 0 ELSE o.failures END)::int AS failures) c
+	)
+	UPDATE whk.webhook w SET
+		delivered = w.delivered + f.good,
+		retried = w.retried + f.retried,
+		failed = w.failed + f.failed,
+		cancelled = w.cancelled + f.cancelled,
+		last_at = coalesce((f.last).at, w.last_at),
+		last_status = CASE WHEN f.last IS NULL THEN w.last_status
+			ELSE (f.last).status END,
+		last_error = CASE WHEN f.last IS NULL THEN w.last_error
+			ELSE (f.last).error END,
+		failures = f.failures,
+		failing_since = CASE WHEN f.failures = 0 THEN NULL
+			WHEN f.good > 0 THEN f.bad_since
+			ELSE coalesce(w.failing_since, f.bad_since) END,
+		blocks = CASE WHEN f.shut THEN w.blocks + 1
+			WHEN f.good > 0 THEN 0 ELSE w.blocks END,
+		blocked_until = CASE
+			WHEN f.shut AND f.throttled THEN now
+				+ coalesce(f.retry_after,
+				whk.block_time('5 s', w.blocks))
+			WHEN f.shut THEN now + whk.block_time('30 s', w.blocks)
+			WHEN f.good > 0 AND f.bad = 0 THEN NULL
+			ELSE w.blocked_until END,
+		disabled_at = CASE WHEN f.gone OR f.hopeless
+			THEN coalesce(w.disabled_at, now) ELSE w.disabled_at END,
+		disabled_why = CASE WHEN f.gone THEN '410 Gone'
+			WHEN f.hopeless THEN coalesce(w.disabled_why,
+				'nothing but failures for 5 days')
+			ELSE w.disabled_why END,
+		backlog = w.backlog OR f.parked,
+		probe_at = CASE WHEN f.parked AND NOT w.backlog
+			THEN whk.probe_time(w, now) ELSE w.probe_at END,
+		unparked = greatest(0, w.unparked - f.ended),
+		room = CASE WHEN w.backlog THEN greatest(0, least(2 * f.good,
+			4 * w.max_in_flight - greatest(0, w.unparked - f.ended)))
+			ELSE 0 END
+	FROM fate f
+	WHERE w.id = f.webhook
+$$;
+
+-- Lets go what the outcomes of a batch make room for, at webhooks whose locks
+-- the caller holds: parked rows, the next of a key; or cancels what is pending
+-- for a webhook that is gone. Gives the earliest time at which a row is due.
+CREATE OR REPLACE FUNCTION whk.let_out(webhooks bigint[], keys text[],
+	now timestamptz)
+RETURNS timestamptz
+LANGUAGE plpgsql AS $$
+DECLARE
+	hook whk.webhook;
+	due timestamptz;
+BEGIN
+	FOR hook IN SELECT w.* FROM whk.webhook w WHERE w.id = ANY (webhooks)
+		AND (w.ordered OR w.room > 0 OR whk.gone(w.disabled_why))
+		ORDER BY w.id
+	LOOP
+		IF whk.gone(hook.disabled_why) THEN
+			PERFORM whk.cancel(hook.id, 10000, now);
+			CONTINUE;
+		END IF;
+		IF hook.ordered THEN
+			due := least(due, whk.promote(hook, ARRAY(
+				SELECT DISTINCT coalesce(k.key, '')
+				FROM unnest(keys, webhooks) AS k(key, webhook)
+				WHERE k.webhook = hook.id), now));
+		END IF;
+		IF hook.room > 0 THEN
+			due := least(due, whk.unpark(hook, hook.room, now));
+		END IF;
+	END LOOP;
+	RETURN due;
+END
+$$;
+
+-- Lets out up to count parked rows of a webhook, oldest first, the caller
+-- holding its lock: due now, or at the free slots of its rate. Gives the
+-- earliest time, or null where none was let out. A webhook that is shut lets
+-- out none.
+CREATE OR REPLACE FUNCTION whk.unpark(w whk.webhook, count int,
+	now timestamptz)
+RETURNS timestamptz
+LANGUAGE plpgsql AS $$
+DECLARE
+	found bigint;
+	first timestamptz;
+	slot timestamptz := greatest(now, w.next_slot);
+	step interval := coalesce(interval '1 second' / w.rate, interval '0');
+BEGIN
+	IF w.paused_at IS NOT NULL OR w.disabled_at IS NOT NULL
+			OR w.blocked_until > now THEN
+		RETURN NULL;
+	END IF;
+	WITH oldest AS (
+		SELECT p.ctid AS tid, row_number() OVER (ORDER BY p.seq) - 1 AS i
+		FROM (SELECT q.ctid, q.seq FROM whk.pending q
+			WHERE q.webhook = w.id AND q.next_at IS NULL
+				AND NOT q.behind
+			ORDER BY q.seq LIMIT count FOR UPDATE) p
+	), let_out AS (
+		UPDATE whk.pending p SET next_at = slot + o.i * step
+		FROM oldest o WHERE p.ctid = o.tid
+		RETURNING p.next_at
+	)
+	SELECT count(*), min(next_at) INTO found, first FROM let_out;
+	UPDATE whk.webhook x SET
+		backlog = found = count,
+		unparked = x.unparked + found,
+		room = 0,
+		next_slot = CASE WHEN w.rate IS NULL OR found = 0 THEN x.next_slot
+			ELSE slot + found * step END,
+		probe_at = CASE WHEN x.probe_at < now + interval '2 s'
+			THEN now + interval '10 s' ELSE x.probe_at END
+	WHERE x.id = w.id;
+	RETURN first;
+END
+$$;
+
+-- Brings forward the next row of each of an ordered webhook's keys that has
+-- none in front any more, the caller holding the webhook's lock. Gives the
+-- earliest time at which one is due, or null.
+CREATE OR REPLACE FUNCTION whk.promote(w whk.webhook, keys text[],
+	now timestamptz)
+RETURNS timestamptz
+LANGUAGE plpgsql AS $$
+DECLARE
+	shut boolean := w.paused_at IS NOT NULL OR w.disabled_at IS NOT NULL
+		OR coalesce(w.blocked_until > now, false);
+	slot timestamptz := greatest(now, w.next_slot);
+	step interval := coalesce(interval '1 second' / w.rate, interval '0');
+	promoted bigint;
+BEGIN
+	WITH next AS (
+		SELECT (SELECT p.ctid FROM whk.pending p
+			WHERE p.webhook = w.id AND p.key = k.key
+			ORDER BY p.seq LIMIT 1) AS tid, k.n - 1 AS i
+		FROM unnest(keys) WITH ORDINALITY AS k(key, n)
+	), forward AS (
+		UPDATE whk.pending p SET behind = false,
+			next_at = CASE WHEN shut THEN NULL
+				ELSE slot + x.i * step END
+		FROM next x WHERE p.ctid = x.tid AND p.behind
+		RETURNING p.next_at
+	)
+	SELECT count(*) INTO promoted FROM forward;
+	IF promoted = 0 THEN
+		RETURN NULL;
+	END IF;
+	UPDATE whk.webhook x SET
+		backlog = x.backlog OR shut,
+		probe_at = CASE WHEN shut AND NOT x.backlog
+			THEN whk.probe_time(x, now) ELSE x.probe_at END,
+		next_slot = CASE WHEN w.rate IS NULL THEN x.next_slot
+			ELSE slot + cardinality(keys) * step END
+	WHERE x.id = w.id;
+	RETURN CASE WHEN shut THEN NULL ELSE slot END;
+END
+$$;
+
+-- Cancels up to count pending rows of a webhook, on record. Gives how many.
+CREATE OR REPLACE FUNCTION whk.cancel(id bigint, count int,
+	now timestamptz DEFAULT clock_timestamp())
+RETURNS bigint
+LANGUAGE plpgsql AS $$
+DECLARE
+	cancelled_rows bigint;
+BEGIN
+	WITH gone AS (
+		DELETE FROM whk.pending p WHERE p.ctid = ANY (ARRAY(
+			SELECT q.ctid FROM whk.pending q WHERE q.webhook = cancel.id
+			ORDER BY q.time LIMIT cancel.count FOR UPDATE))
+		RETURNING p.event, p.time, p.attempt
+	), written AS (
+		INSERT INTO whk.attempt (event, webhook, at, attempt, time,
+			outcome, type)
+		SELECT g.event, cancel.id, cancel.now, g.attempt, g.time,
+			'cancelled', e.type
+		FROM gone g
+		LEFT JOIN whk.event e ON e.id = g.event AND e.time = g.time
+		ON CONFLICT DO NOTHING
+	)
+	SELECT count(*) INTO cancelled_rows FROM gone;
+	UPDATE whk.webhook w SET cancelled = w.cancelled + cancelled_rows,
+		backlog = cancelled_rows = cancel.count,
+		probe_at = cancel.now, unparked = 0, room = 0
+	WHERE w.id = cancel.id AND (cancelled_rows > 0 OR w.backlog);
+	RETURN cancelled_rows;
+END
+$$;

@@ -1,0 +1,157 @@
+-- SPDX-License-Identifier: ISC
+-- claim(): what is due, out again.
+
+-- Leases up to max due rows to the caller until now + lease and gives them
+-- with their events. Each webhook gets a share: four times its max_in_flight;
+-- what is due beyond that is parked, as are the rows of a webhook that is
+-- paused or blocked; those of one that is gone are cancelled. So a great
+-- backlog at one webhook leaves the index of due rows at once, and the next
+-- rows of others are found behind it.
+CREATE OR REPLACE FUNCTION whk.claim(max int, lease interval,
+	now timestamptz DEFAULT clock_timestamp())
+RETURNS TABLE (id text, time_ms bigint, type text, tenant text, key text,
+	content_type text, body text, attempt int, webhook bigint,
+	lease_ms bigint)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+	until timestamptz(3) := date_trunc('milliseconds', now + lease);
+	heavy bigint[] := '{}';
+	mine tid[] := '{}';
+	round record;
+BEGIN
+	PERFORM whk.sweep(now);
+	FOR i IN 1 .. 4 LOOP
+		SELECT * INTO round
+		FROM whk.claim_round(max - cardinality(mine), heavy, until, now);
+		mine := mine || round.claimed;
+		EXIT WHEN cardinality(round.excess) = 0
+			OR cardinality(mine) >= max;
+		heavy := heavy || round.excess;
+	END LOOP;
+	RETURN QUERY
+	SELECT p.event, whk.ms(p.time), e.type, e.tenant, e.key,
+		e.content_type, e.body, p.attempt, p.webhook, whk.ms(until)
+	FROM whk.pending p
+	JOIN whk.event e ON e.id = p.event AND e.time = p.time
+	WHERE p.ctid = ANY (mine) AND p.next_at = until
+	ORDER BY p.seq;
+END
+$$;
+
+-- One look at the oldest due rows of the webhooks that are not in heavy.
+-- claimed: the rows that are now leased; excess: webhooks with more than
+-- their share, or shut.
+CREATE OR REPLACE FUNCTION whk.claim_round(max int, heavy bigint[],
+	until timestamptz, now timestamptz,
+	OUT claimed tid[], OUT excess bigint[])
+LANGUAGE plpgsql AS $$
+DECLARE
+	park tid[];
+	cancel bigint[];
+BEGIN
+	WITH due AS MATERIALIZED (
+		SELECT p.ctid AS tid, p.webhook, p.next_at FROM whk.pending p
+		WHERE p.next_at <= now AND p.webhook <> ALL (heavy)
+		ORDER BY p.next_at LIMIT max FOR UPDATE SKIP LOCKED
+	), ranked AS (
+		SELECT d.tid, d.webhook, w.id IS NULL
+				OR whk.gone(w.disabled_why) AS gone,
+			w.paused_at IS NOT NULL OR w.disabled_at IS NOT NULL
+				OR coalesce(w.blocked_until > now, false)
+				OR row_number() OVER (PARTITION BY d.webhook
+					ORDER BY d.next_at) > 4 * w.max_in_flight
+				AS over
+		FROM due d
+		LEFT JOIN whk.webhook w ON w.id = d.webhook
+	)
+	SELECT coalesce(array_agg(r.tid) FILTER (
+			WHERE NOT coalesce(r.gone, false) AND NOT r.over), '{}'),
+		coalesce(array_agg(DISTINCT r.webhook) FILTER (
+			WHERE r.gone OR r.over), '{}'),
+		array_agg(r.tid) FILTER (
+			WHERE NOT coalesce(r.gone, false) AND r.over),
+		array_agg(DISTINCT r.webhook) FILTER (WHERE r.gone)
+	INTO claimed, excess, park, cancel
+	FROM ranked r;
+
+	WITH leased AS (
+		UPDATE whk.pending p SET next_at = until
+		WHERE p.ctid = ANY (claimed)
+		RETURNING p.ctid AS tid
+	)
+	SELECT coalesce(array_agg(l.tid), '{}') INTO claimed FROM leased l;
+	IF park IS NOT NULL THEN
+		PERFORM whk.park(park, now);
+	END IF;
+	IF cancel IS NOT NULL THEN
+		PERFORM whk.cancel(c, 1000, now) FROM unnest(cancel) AS c;
+	END IF;
+END
+$$;
+
+-- Parks rows that the caller has locked, of those webhooks whose lock can be
+-- had at once (the others' rows stay due for the next look).
+CREATE OR REPLACE FUNCTION whk.park(rows tid[], now timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+	hooks bigint[];
+BEGIN
+	SELECT array_agg(l.id) INTO hooks FROM (
+		SELECT w.id FROM whk.webhook w
+		WHERE w.id IN (SELECT p.webhook FROM whk.pending p
+			WHERE p.ctid = ANY (rows))
+		ORDER BY w.id FOR NO KEY UPDATE SKIP LOCKED) l;
+	UPDATE whk.pending p SET next_at = NULL
+	WHERE p.ctid = ANY (rows) AND p.webhook = ANY (hooks);
+	UPDATE whk.webhook w SET backlog = true,
+		probe_at = whk.probe_time(w, now)
+	WHERE w.id = ANY (hooks) AND NOT w.backlog;
+END
+$$;
+
+-- Looks after webhooks with parked rows that nobody else lets out: one row
+-- goes as a probe where the webhook is open again. Of a webhook that is gone,
+-- what is pending is cancelled.
+CREATE OR REPLACE FUNCTION whk.sweep(now timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+DECLARE
+	hook record;
+BEGIN
+	FOR hook IN SELECT w FROM whk.webhook w
+		WHERE w.backlog AND w.probe_at <= now
+		ORDER BY w.probe_at LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED
+	LOOP
+		IF whk.gone((hook.w).disabled_why) THEN
+			PERFORM whk.cancel((hook.w).id, 1000, now);
+			CONTINUE;
+		END IF;
+		UPDATE whk.webhook w SET unparked = 0,
+			probe_at = whk.probe_time(w, now)
+		WHERE w.id = (hook.w).id;
+		PERFORM whk.unpark(hook.w, 1, now);
+	END LOOP;
+END
+$$;
+
+-- When there is something for claim() to do, in ms; null: nothing is waiting.
+CREATE OR REPLACE FUNCTION whk.next_due() RETURNS bigint
+LANGUAGE sql STABLE AS $$
+	SELECT whk.ms(least(
+		(SELECT min(p.next_at) FROM whk.pending p
+			WHERE p.next_at IS NOT NULL),
+		(SELECT nullif(min(w.probe_at), 'infinity')
+			FROM whk.webhook w WHERE w.backlog)))
+$$;
+
+-- Whether more may come due in a moment without anybody's doing: rows that
+-- are parked at an open webhook while others of its rows are out.
+CREATE OR REPLACE FUNCTION whk.draining(
+	now timestamptz DEFAULT clock_timestamp())
+RETURNS boolean
+LANGUAGE sql STABLE AS $$
+	SELECT EXISTS (SELECT FROM whk.webhook w
+		WHERE w.backlog AND w.paused_at IS NULL
+			AND w.disabled_at IS NULL
+			AND coalesce(w.blocked_until <= now, true))
+$$;
