@@ -35,14 +35,16 @@ PKG_CFLAGS = $(call once,PKG_CFLAGS,pkg-config --cflags $(PACKAGES))
 PKG_LIBS = $(call once,PKG_LIBS,pkg-config --libs $(PACKAGES))
 
 WARNINGS = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
-	-Wmissing-prototypes -Wvla -Wwrite-strings -Wformat=2 $(if $(CI),-Werror)
+	-Wmissing-prototypes -Wvla -Wwrite-strings -Wformat=2 \
+	$(if $(CI),-Werror)
 HARDENING = -fstack-protector-strong -fstack-clash-protection -fPIE \
 	$(if $(SANITIZE),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 SAN_FLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
 	-fno-sanitize-recover=all)
 
-WHK_CPPFLAGS = -D_GNU_SOURCE -DWHK_VERSION='"$(VERSION)"' -Icommon -I$(B) \
-	$(PKG_CFLAGS)
+# -iquote, as common/ has an err.h and <err.h> is another.
+WHK_CPPFLAGS = -D_GNU_SOURCE -DWHK_VERSION='"$(VERSION)"' -iquote common \
+	-iquote $(B) $(PKG_CFLAGS)
 WHK_CFLAGS = -std=gnu11 $(WARNINGS) $(HARDENING) $(SAN_FLAGS) \
 	-ffunction-sections -fdata-sections
 WHK_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections \
@@ -60,54 +62,209 @@ FUZZERS = $(patsubst %.c,%,$(filter-out tests/fuzz/main.c, \
 
 all: $(addprefix $(B)/,$(PROGRAMS))
 
+# The commands themselves only with V=1.
+Q = $(if $(V),,@)
+say = $(if $(V),:,@printf '  %-5s %s\n') '$(1)' '$(2)'
+
 # Every object depends on the commands that make one, so that another compiler
 # or other flags build anew. What is missing on this machine is said first.
 $(B)/flags: FORCE
 	@CC='$(CC)' sh tests/deps -n build
 	@mkdir -p $(@D)
-	@printf '%s\n' '$(subst ','\'',$(COMPILE) $(LINK))' | \
-		cmp -s - $@ || printf '%s\n' '$(subst ','\'',$(COMPILE) $(LINK))' >$@
+	@echo '$(subst ','\'',$(COMPILE) $(LINK))' >$@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(COMPILE) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 $(B)/common.a: $(COMMON)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
 
 # The files of sql/ as one table of strings, for whk-init.
 $(B)/schema-sql.c: $(SQL) common/sql2c.sh
 	@mkdir -p $(@D)
-	sh common/sql2c.sh $(SQL) >$@.tmp && mv $@.tmp $@
+	$(call say,SQL,$@)
+	$(Q)sh common/sql2c.sh $(SQL) >$@.tmp && mv $@.tmp $@
 $(B)/schema-sql.o: $(B)/schema-sql.c $(B)/flags
-	$(COMPILE) -Wno-overlength-strings -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(COMPILE) -Wno-overlength-strings -MMD -MP -c -o $@ $<
 
 # cmd/whk-NAME.c, and what lies in cmd/whk-NAME/ where one file is not enough.
 define program
 $(B)/$(1): $(patsubst %.c,$(B)/%.o,cmd/$(1).c $(wildcard cmd/$(1)/*.c)) \
 	$(B)/common.a
-	$$(LINK) -o $$@ $$^ $$(PKG_LIBS)
+	$$(call say,LD,$$@)
+	$$(Q)$$(LINK) -o $$@ $$^ $$(PKG_LIBS)
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/common.a
-	$(LINK) -o $@ $^ -lcmocka $(PKG_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ -lcmocka $(PKG_LIBS)
 
 # The fuzz targets as plain programs that go through their corpus.
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/main.o $(B)/common.a
-	$(LINK) -o $@ $^ $(PKG_LIBS)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS)
 
-deps:
-	@sh tests/deps build
+# What users and tests call.
 
 tests: all $(UNITS) $(addprefix $(B)/,$(FUZZERS))
+
+deps:
+	@CC='$(CC)' sh tests/deps build
+
+demo:
+	@CC='$(CC)' sh tests/deps build demo
+	@$(MAKE) --no-print-directory -s all
+	@KEEP='$(KEEP)' WHK_BUILD='$(CURDIR)/$(B)' sh tests/demo
+
+bench:
+	@CC='$(CC)' sh tests/deps build demo bench
+	@$(MAKE) --no-print-directory all
+	@WHK_BUILD='$(CURDIR)/$(B)' tests/bench/run
+
+# TESTS chooses some; VALGRIND=1 runs each program under valgrind; JOBS is how
+# many tests run at once.
+JOBS = $(shell nproc)
+TESTED = $(if $(VALGRIND),build/valgrind,$(B))
+TESTS = $(UNITS:$(B)/%=$(TESTED)/%) $(sort $(wildcard tests/*.t))
+TEST_TIMEOUT = 600
+SLOW = $(SANITIZE)$(VALGRIND)
+check:
+	@CC='$(CC)' sh tests/deps build demo check
+	@$(MAKE) --no-print-directory check-run
+
+check-run: tests build/venv/.done build/elasticmq/.done \
+		$(if $(VALGRIND),build/valgrind/.done)
+	@WHK_BUILD='$(CURDIR)/$(TESTED)' CC='$(CC)' CMOCKA_MESSAGE_OUTPUT=TAP \
+		$(if $(SLOW),WHK_TEST_WAIT=100 WHK_TEST_SLOW=1) \
+		prove -j$(JOBS) $(PROVE_FLAGS) \
+		-e 'timeout -k 10 $(TEST_TIMEOUT)' $(TESTS)
+
+# Without a network the tests that need these are skipped; not so in CI.
+build/venv/.done: tests/requirements.txt
+	@echo "whk: making a Python environment in build/venv"
+	@rm -rf build/venv
+	@python3 -m venv build/venv && build/venv/bin/pip install -q \
+		--disable-pip-version-check -r $< && touch $@ || \
+		{ echo "whk: no Python packages"; [ -z "$(CI)" ]; }
+
+build/elasticmq/.done: tests/elasticmq/pom.xml
+	@echo "whk: fetching ElasticMQ's jars to build/elasticmq"
+	@rm -rf $(@D) && mkdir -p $(@D)
+	@mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime \
+		-DoutputDirectory='$(CURDIR)/$(@D)' && touch $@ || \
+		{ echo "whk: no ElasticMQ"; [ -z "$(CI)" ]; }
+
+# In place of each program, a script of its name that runs it under valgrind.
+UNDER_VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
+	--log-file="$${WHK_TEST_LOG:-/tmp}/valgrind.%p"
+build/valgrind/.done: tests
+	@rm -rf $(@D) && mkdir -p $(@D)/tests/unit $(@D)/tests/fuzz
+	@for p in $(PROGRAMS) $(UNITS:$(B)/%=%) $(FUZZERS); do \
+		printf '#!/bin/sh\nexec %s %s "$$@"\n' '$(UNDER_VALGRIND)' \
+			"$(CURDIR)/$(B)/$$p" >$(@D)/$$p && \
+		chmod +x $(@D)/$$p || exit 1; \
+	done
+	@touch $@
+
+# Real fuzzing: each target for FUZZ_TIME seconds, by clang's libFuzzer. What
+# it finds is kept in build/fuzz; a crash's input belongs in tests/fuzz/corpus.
+FUZZ_TIME = 60
+fuzz:
+	@sh tests/deps build check
+	@$(MAKE) --no-print-directory CC=clang \
+		SANITIZE=fuzzer-no-link,address,undefined fuzz-run
+
+fuzz-run: $(addprefix $(B)/fuzz/,$(notdir $(FUZZERS)))
+	@for f in $(notdir $(FUZZERS)); do \
+		echo "whk: fuzzing $$f for $(FUZZ_TIME) s"; \
+		mkdir -p build/fuzz/$$f tests/fuzz/corpus/$$f && \
+		$(B)/fuzz/$$f -max_total_time=$(FUZZ_TIME) -timeout=10 \
+			-print_final_stats=0 -verbosity=0 \
+			-artifact_prefix=build/fuzz/$$f- \
+			build/fuzz/$$f tests/fuzz/corpus/$$f || exit 1; \
+	done
+
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/common.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
+
+lint:
+	@sh tests/deps build lint
+	@CC='$(CC)' CPPFLAGS='$(subst ','\'',$(WHK_CPPFLAGS))' sh tests/lint
+
+# The size of each program as a distribution would strip it.
+size: all
+	@for p in $(PROGRAMS); do \
+		$(STRIP) -o $(B)/stripped $(B)/$$p && \
+		printf '%7d %s\n' "$$(stat -c %s $(B)/stripped)" $$p; \
+	done; rm -f $(B)/stripped
+
+# What a .deb or a user puts in place, and takes away again.
+INSTALLED = \
+	$(addprefix $(bindir)/,$(PROGRAMS)) \
+	$(foreach p,$(notdir $(PAGES)), \
+		$(mandir)/man$(subst .,,$(suffix $(p)))/$(p)) \
+	$(addprefix $(bashcompletiondir)/,$(PROGRAMS)) \
+	$(addprefix $(zshcompletiondir)/_,$(PROGRAMS)) \
+	$(addsuffix .fish,$(addprefix $(fishcompletiondir)/,$(PROGRAMS))) \
+	$(docdir)/README
+
+install: all $(PROGRAMS:%=install-%)
+	@for p in $(PAGES); do $(INSTALL_DATA) -D $$p \
+		'$(DESTDIR)$(mandir)'/man$${p##*.}/$${p##*/} || exit 1; done
+	@$(INSTALL_DATA) -D README '$(DESTDIR)$(docdir)'/README
+	@echo 'whk: $(words $(PROGRAMS)) programs are in $(DESTDIR)$(bindir)'
+
+# One program, and its completions as it prints them itself.
+c = $(B)/$*.complete
+install-whk-%: $(B)/whk-%
+	@$(INSTALL_PROGRAM) -D $< '$(DESTDIR)$(bindir)'/whk-$*
+	@$< --completion bash >$(c)
+	@$(INSTALL_DATA) -D $(c) '$(DESTDIR)$(bashcompletiondir)'/whk-$*
+	@$< --completion zsh >$(c)
+	@$(INSTALL_DATA) -D $(c) '$(DESTDIR)$(zshcompletiondir)'/_whk-$*
+	@$< --completion fish >$(c)
+	@$(INSTALL_DATA) -D $(c) '$(DESTDIR)$(fishcompletiondir)'/whk-$*.fish
+	@rm -f $(c)
+
+install-strip:
+	@$(MAKE) --no-print-directory install \
+		INSTALL_PROGRAM='$(INSTALL) -s --strip-program=$(STRIP) -m 755'
+
+uninstall:
+	@for f in $(INSTALLED); do rm -f "$(DESTDIR)$$f" || exit 1; done
+	@rmdir '$(DESTDIR)$(docdir)' 2>/dev/null || :
 
 clean:
 	rm -rf build
 
-.PHONY: all deps tests clean FORCE
+help:
+	@echo 'make              builds the programs in build/'
+	@echo 'make deps         installs what that needs (apt-get)'
+	@echo 'make demo         shows the whole at work; KEEP=1 leaves it up'
+	@echo 'make check        all tests; TESTS=... some; VALGRIND=1, JOBS=N'
+	@echo 'make lint         what the linters say'
+	@echo 'make bench        how fast and how large it is'
+	@echo 'make fuzz         fuzzes, FUZZ_TIME seconds (60) for each target'
+	@echo 'make install      prefix, bindir, mandir, DESTDIR ... say where'
+	@echo 'make uninstall    removes what that put there'
+	@echo 'make size         bytes of each program, stripped'
+	@echo 'make clean        removes build/'
+	@echo
+	@echo 'CC=clang, SANITIZE=address,undefined, CFLAGS=... go with each;'
+	@echo 'V=1 shows the commands.'
+
+.PHONY: all tests deps demo bench check check-run fuzz fuzz-run lint size \
+	install install-strip uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(wildcard $(B)/*.d $(B)/*/*.d $(B)/cmd/*/*.d $(B)/tests/*/*.d)

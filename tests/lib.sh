@@ -18,7 +18,7 @@
 # Checks, each of which prints one line of TAP, and reasons where it fails:
 #
 #	ok DESCRIPTION COMMAND...     the command (or function) exits 0
-#	not_ok DESCRIPTION COMMAND... it does not
+#	not_ok DESCRIPTION COMMAND...
 #	is GOT WANTED DESCRIPTION     two strings are the same
 #	isnt GOT UNWANTED DESCRIPTION
 #	like GOT REGEX DESCRIPTION    extended regular expression, any line
@@ -28,50 +28,57 @@
 #
 # Running a program, and looking at what it did:
 #
-#	run COMMAND...                stdout to $T/out, stderr to $T/err, exit
-#	                              status to $status
-#	status_is N DESCRIPTION       ... of the last run (or stop, or reap)
-#	out_is TEXT DESCRIPTION       err_is, without the last newline
-#	out_like REGEX DESCRIPTION    err_like
+#	run COMMAND...               stdout to $T/out, stderr to $T/err, exit
+#	                             status to $status
+#	status_is N DESCRIPTION      ... of the last run (or stop, or reap)
+#	out_is TEXT DESCRIPTION      err_is, without the last newline
+#	out_like REGEX DESCRIPTION   err_like
 #	exits N DESCRIPTION COMMAND...  run and status_is in one
 #
 # Things that go on while the test does:
 #
-#	spawn NAME COMMAND...         starts it; stdout to $T/NAME.out, stderr to
-#	                              $T/NAME.err, its process id to $pid and
-#	                              $NAME_pid
-#	stop PID [SIGNAL]             signal (TERM), wait; exit status to $status
-#	crash PID                     the same with KILL
-#	stop_all PID [SIGNAL]         PID is a shell that runs a pipeline: the
-#	                              signal goes to all that it started, as when
-#	                              a service is stopped; then as stop
-#	reap PID                      waits until it ends; exit status to $status
-#	wait_for CONDITION...         evaluates it until it is true; fails, with a
-#	                              line on stderr, after $WAIT seconds (20)
-#	pause                         sleeps for a hundredth of a second
+#	spawn NAME COMMAND...        starts it; stdout to $T/NAME.out, stderr
+#	                             to $T/NAME.err, its process id to $pid
+#	                             and $NAME_pid
+#	stop PID [SIGNAL]            signal (TERM), wait; exit status to
+#	                             $status
+#	crash PID                    the same with KILL
+#	stop_all PID [SIGNAL]        PID is a shell that runs a pipeline: the
+#	                             signal goes to all that it started, as
+#	                             when a service stops; then as stop
+#	reap PID                     waits until it ends; exit status to
+#	                             $status
+#	wait_for CONDITION...        evaluates it until it is true; fails, with
+#	                             a line on stderr, after $WAIT seconds (20)
+#	pause                        sleeps for a hundredth of a second
+#	diag TEXT, diag <FILE        says something to who looks why it failed
 #
 # Servers, each on a free port of 127.0.0.1 or a socket in $T:
 #
-#	start_postgres [-e]           a PostgreSQL with nothing else in it, schema
-#	                              made by whk-init unless -e (empty); exports
-#	                              PGHOST, PGDATABASE, PGUSER
-#	stop_postgres [SIGNAL]        INT (fast), QUIT (a crash) or KILL
-#	restart_postgres              starts it again on the same data
-#	sql QUERY                     the answer, unaligned, no headers
-#	start_mq [QUEUE...]           whk-mq with these queues (events); exports
-#	                              WHK_QUEUE_URL, that of the first; $mq_pid
-#	start_elasticmq [QUEUE...]    the same with ElasticMQ
-#	start_recv [OPTION...]        whk-recv; $recv_url, $recv_pid, what it
-#	                              prints is in $T/recv.out
-#	start_python SCRIPT [ARG...]  a Python of the tests' own environment that
-#	                              prints its URL as its first line; $python_url
-#	sqs ACTION JSON               one request of SQS's protocol, the answer
-#	                              printed; $sqs_endpoint is where it goes
-#	free_port                     prints a port that nothing listens on
+#	start_postgres [-e]          a PostgreSQL with nothing else in it, its
+#	                             schema made by whk-init unless -e (empty);
+#	                             exports PGHOST, PGDATABASE, PGUSER
+#	stop_postgres [SIGNAL]       INT (fast), QUIT (a crash) or KILL
+#	restart_postgres             starts it again on the same data
+#	sql QUERY                    the answer, unaligned, no headers
+#	start_mq [QUEUE...]          whk-mq with these queues (events); exports
+#	                             WHK_QUEUE_URL, that of the first; $mq_pid
+#	start_elasticmq [QUEUE...]   the same with ElasticMQ
+#	sqs ACTION JSON              one request of SQS's protocol, the answer
+#	                             printed; $sqs_endpoint is where it goes
+#	start_recv [OPTION...]       whk-recv; $recv_url, $recv_pid, what it
+#	                             prints is in $T/recv.out
+#	start_python SCRIPT [ARG...] a Python of the tests' own environment
+#	                             that says its URL in its first line of
+#	                             stdout; $python_url, $python_pid
+#	free_port                    prints a port that nothing listens on
 #
 # Parts that may be missing: "need COMMAND..." and "skip_all WHY" end the test
-# as skipped; "skip WHY DESCRIPTION" skips one check. With CI set, each of them
-# fails instead: there everything is installed.
+# as skipped; "skip WHY DESCRIPTION" skips one check. With CI set, each of
+# them fails instead: there everything is installed.
+#
+# WHK_TEST_SLOW is set under a sanitizer or valgrind: do less. WHK_TEST_FSYNC=on
+# makes PostgreSQL safe against a power cut, and slow.
 
 set -u
 
@@ -85,7 +92,7 @@ WAIT=${WHK_TEST_WAIT:-20}
 tests_run=0 tests_failed=0 status=0 pid=''
 
 # Nothing of whoever runs the tests gets into them.
-for name in $(env | sed -n 's/^\(WHK_[A-Z_]*\|PG[A-Z]*\|AWS_[A-Z_]*\)=.*/\1/p'); do
+for name in $(env | sed -nE 's/^((WHK|AWS)_[A-Z_]*|PG[A-Z]*)=.*/\1/p'); do
 	case $name in WHK_TEST_* | WHK_BUILD) ;; *) unset "$name" ;; esac
 done
 unset http_proxy https_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY all_proxy
@@ -480,7 +487,7 @@ sql() { psql -XAtq -v ON_ERROR_STOP=1 -c "$1"; }
 sqs() {
 	curl -sS --fail-with-body -m "$WAIT" "$sqs_endpoint" -d "$2" \
 		-H "X-Amz-Target: AmazonSQS.$1" \
-		-H 'Content-Type: application/x-amz-json-1.0'
+		-H 'Content-Type: application/x-amz-json-1.0' -w '\n'
 }
 
 make_queues() {
@@ -488,8 +495,10 @@ make_queues() {
 	for name in "${@:-events}"; do
 		answer=$(sqs CreateQueue "{\"QueueName\":\"$name\"}") ||
 			bail_out "a queue was made: $answer"
-		[ -n "$WHK_QUEUE_URL" ] || WHK_QUEUE_URL=$(printf '%s' "$answer" |
-			sed 's/.*"QueueUrl" *: *"\([^"]*\)".*/\1/')
+		[ -n "$WHK_QUEUE_URL" ] || WHK_QUEUE_URL=$(
+			printf '%s' "$answer" |
+				sed 's/.*"QueueUrl" *: *"\([^"]*\)".*/\1/'
+		)
 	done
 }
 
@@ -508,7 +517,8 @@ start_elasticmq() {
 	spawn elasticmq java -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 \
 		-Drest-sqs.bind-hostname=127.0.0.1 \
 		-Drest-sqs.bind-port="$elasticmq_port" \
-		-Dnode-address.host=127.0.0.1 -Dnode-address.port="$elasticmq_port" \
+		-Dnode-address.host=127.0.0.1 \
+		-Dnode-address.port="$elasticmq_port" \
 		-Drest-stats.enabled=false \
 		-cp "$TOP/build/elasticmq/*" org.elasticmq.server.Main
 	elasticmq_wait=$WAIT WAIT=60
