@@ -103,6 +103,12 @@ int http_start(struct http *h, const struct http_request *rq, http_done *done,
 
 size_t http_active(const struct http *h); /* started and not yet done */
 
+/*
+ * Aborts the active requests that were started with arg: their done is not
+ * called, and what they borrowed is free again. May be called from done.
+ */
+void http_cancel(struct http *h, const void *arg);
+
 /* Aborts what is active, without calling done. NULL is allowed. */
 void http_free(struct http *h);
 

@@ -28,18 +28,19 @@ struct sqs_attribute { /* of type String */
 /* A message received; all of it is valid during the callback only. */
 struct sqs_message {
 	const char *message_id;
-	const char *receipt;   /* receipt handle */
-	const char *body;      /* valid UTF-8, NUL-terminated */
+	const char *receipt; /* receipt handle */
+	const char *body;    /* valid UTF-8, NUL-terminated */
 	size_t body_len;
-	int64_t sent_ms;       /* SentTimestamp, ms since 1970 */
-	int receive_count;     /* ApproximateReceiveCount */
-	const char *group;     /* MessageGroupId, or NULL */
+	int64_t sent_ms;   /* SentTimestamp, ms since 1970 */
+	int receive_count; /* ApproximateReceiveCount */
+	const char *group; /* MessageGroupId, or NULL */
 	const struct sqs_attribute *attributes; /* String and Number ones */
 	size_t attribute_count;
-	const char *bad;       /* NULL, or why the message is not usable (no
-				  message id, receipt handle or body, a body
-				  with NUL, a bad timestamp); what is missing
-				  is NULL */
+	const char *bad; /* NULL, or why the message is not usable (no
+			    message id, receipt handle or body, a body
+			    with NUL, that is no UTF-8 or whose MD5 is
+			    another, a bad timestamp); what is missing
+			    is NULL */
 };
 
 /* What an entry of a send is. Borrowed until the callback. */
@@ -48,15 +49,32 @@ struct sqs_entry {
 	size_t body_len;
 	const struct sqs_attribute *attributes;
 	size_t attribute_count;
-	const char *group;	/* MessageGroupId or NULL */
-	const char *dedup;	/* MessageDeduplicationId or NULL */
+	const char *group; /* MessageGroupId or NULL */
+	const char *dedup; /* MessageDeduplicationId or NULL */
 };
+
+/*
+ * What a queue takes, in bytes: a message (its body, and its attributes with
+ * their names and types), and all messages of one request.
+ */
+#define SQS_MESSAGE_MAX ((size_t)1 << 20)
+
+/* The bytes that an entry counts for that limit. */
+size_t sqs_size(const struct sqs_entry *entry);
+
+/*
+ * Whether a queue takes the entry at all ("SendMessage", MessageBody): not
+ * empty, not too large, UTF-8 of the characters that XML 1.0 has, attributes
+ * that are not empty either. Returns 0, or -1 with *e that says what is wrong
+ * with it.
+ */
+int sqs_check(const struct sqs_entry *entry, struct err *e);
 
 /* What became of an entry of a send or delete. */
 struct sqs_result {
 	bool ok;
-	bool sender_fault;   /* trying again does not help */
-	char reason[160];    /* code and message, where it is not ok */
+	bool sender_fault;      /* trying again does not help */
+	char reason[160];       /* code and message, where it is not ok */
 	const char *message_id; /* of a send that is ok */
 };
 

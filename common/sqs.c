@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: ISC */
+#include <sys/queue.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws.h"
+#include "buf.h"
+#include "http.h"
+#include "sqs-json.h"
+#include "sqs-url.h"
+
+/* Bytes of an answer: ten messages of which every character is escaped. */
+#define ANSWER_MAX (SQS_BATCH * SQS_MESSAGE_MAX * 6 + ((size_t)1 << 20))
+
+/* Milliseconds that a request may take, a long poll's wait not counted. */
+#define REQUEST_MS 10000
+#define CONNECT_MS 5000
+
+/* The region that is signed for where a server of one's own has none. */
+#define OTHER_REGION "us-east-1"
+
+enum kind { GET_URL, RECEIVE, SEND, DELETE };
+
+static const char *const headers[][2] = {
+    [GET_URL] = {"content-type: application/x-amz-json-1.0",
+	"x-amz-target: AmazonSQS.GetQueueUrl"},
+    [RECEIVE] = {"content-type: application/x-amz-json-1.0",
+	"x-amz-target: AmazonSQS.ReceiveMessage"},
+    [SEND] = {"content-type: application/x-amz-json-1.0",
+	"x-amz-target: AmazonSQS.SendMessageBatch"},
+    [DELETE] = {"content-type: application/x-amz-json-1.0",
+	"x-amz-target: AmazonSQS.DeleteMessageBatch"},
+};
+
+/* A request, from the call to its callback. */
+struct op {
+	TAILQ_ENTRY(op) next;
+	struct sqs *q;
+	enum kind kind;
+	struct buf body; /* without the last member and brace until complete */
+	bool complete;
+	bool again; /* it is sent for the second time */
+	int64_t timeout_ms;
+	size_t count; /* of entries */
+	sqs_received *received;
+	sqs_finished *finished;
+	void *arg;
+};
+
+TAILQ_HEAD(ops, op);
+
+struct sqs {
+	struct http *http;
+	struct aws aws;
+	struct http_sigv4 sigv4;
+	bool sign;
+	EVP_MD *md5;    /* NULL where the library has none */
+	char *endpoint; /* where requests go */
+	char *name;     /* the queue as it was given, for messages */
+	char *url;      /* its URL; NULL until a name is resolved */
+	char region[64];
+	struct op *resolving; /* the GET_URL under way */
+	struct ops active;    /* started, resolving among them */
+	struct ops waiting;   /* for the URL */
+	bool busy;            /* calls callbacks of which one may free it */
+	bool freed;           /* one did */
+};
+
+/* Sets q->endpoint (and q->url, if the queue is given by URL). */
+static int
+locate(struct sqs *q, const char *queue, struct err *e)
+{
+	if (strstr(queue, "://") != NULL) {
+		if (sqs_url_check("queue", queue, e) == -1)
+			return -1;
+		q->url = strdup(queue);
+		q->endpoint = q->url == NULL ? NULL : sqs_url_base(queue);
+	} else if (sqs_url_check_name(queue, e) == -1) {
+		return -1;
+	} else if (q->aws.endpoint != NULL) {
+		if (sqs_url_check("endpoint", q->aws.endpoint, e) == -1)
+			return -1;
+		q->endpoint = sqs_url_endpoint(q->aws.endpoint);
+	} else if (q->aws.region == NULL) {
+		return err_set(e,
+		    "queue %s: a name needs AWS_REGION or "
+		    "AWS_ENDPOINT_URL; or give the queue's URL",
+		    queue);
+	} else {
+		q->endpoint = sqs_url_amazon(q->aws.region);
+	}
+	return q->endpoint == NULL ? err_set(e, "out of memory") : 0;
+}
+
+/* Decides whether and how requests are signed. */
+static int
+identify(struct sqs *q, struct err *e)
+{
+	bool amazon = sqs_url_region(q->endpoint, q->region, sizeof(q->region));
+
+	if (amazon && q->aws.key == NULL)
+		return err_set(e, "queue %s: no credentials: %s", q->name,
+		    q->aws.refused != NULL ? q->aws.refused
+					   : "set AWS_ACCESS_KEY_ID and "
+					     "AWS_SECRET_ACCESS_KEY, or a "
+					     "profile");
+	if (q->region[0] == '\0')
+		strlcpy(q->region,
+		    q->aws.region != NULL ? q->aws.region
+			: amazon          ? ""
+					  : OTHER_REGION,
+		    sizeof(q->region));
+	if (q->region[0] == '\0')
+		return err_set(
+		    e, "queue %s: no region: set AWS_REGION", q->name);
+	q->sign = q->aws.key != NULL;
+	q->sigv4 = (struct http_sigv4){.region = q->region,
+	    .service = "sqs",
+	    .key = q->aws.key,
+	    .secret = q->aws.secret,
+	    .token = q->aws.token};
+	return 0;
+}
+
+struct sqs *
+sqs_new(struct event_base *base, struct http *http, const char *queue,
+    struct err *e)
+{
+	struct sqs *q = calloc(1, sizeof(*q));
+
+	(void)base;
+	if (q == NULL) {
+		err_set(e, "out of memory");
+		return NULL;
+	}
+	TAILQ_INIT(&q->active);
+	TAILQ_INIT(&q->waiting);
+	q->http = http;
+	q->name = strdup(queue);
+	if (q->name == NULL)
+		err_set(e, "out of memory");
+	else if (aws_load(&q->aws, e) == 0 && locate(q, queue, e) == 0 &&
+	    identify(q, e) == 0) {
+		q->md5 = EVP_MD_fetch(NULL, "MD5", NULL);
+		return q;
+	}
+	sqs_free(q);
+	return NULL;
+}
+
+static void
+op_free(struct op *op)
+{
+	buf_free(&op->body);
+	free(op);
+}
+
+static void
+ops_free(struct sqs *q, struct ops *ops, bool started)
+{
+	struct op *op;
+
+	while ((op = TAILQ_FIRST(ops)) != NULL) {
+		TAILQ_REMOVE(ops, op, next);
+		if (started)
+			http_cancel(q->http, op);
+		op_free(op);
+	}
+}
+
+static void
+release(struct sqs *q)
+{
+	EVP_MD_free(q->md5);
+	aws_free(&q->aws);
+	free(q->endpoint);
+	free(q->name);
+	free(q->url);
+	free(q);
+}
+
+void
+sqs_free(struct sqs *q)
+{
+	if (q == NULL)
+		return;
+	ops_free(q, &q->active, true);
+	ops_free(q, &q->waiting, false);
+	q->freed = true;
+	if (!q->busy)
+		release(q);
+}
+
+/* The callback of op, with an error; op and q may be gone afterwards. */
+static void
+fail(struct op *op, const struct err *e)
+{
+	if (op->received != NULL)
+		op->received(op->arg, e, NULL, 0);
+	else if (op->finished != NULL)
+		op->finished(op->arg, e, NULL, 0);
+}
+
+static void done(void *arg, const struct http_answer *answer);
+
+/* Sends op, which is in no list, and puts it among the active. */
+static int
+start(struct sqs *q, struct op *op, struct err *e)
+{
+	struct http_request rq = {.method = "POST",
+	    .url = q->endpoint,
+	    .headers = headers[op->kind],
+	    .header_count = 2,
+	    .timeout_ms = op->timeout_ms,
+	    .connect_ms = CONNECT_MS,
+	    .read_max = ANSWER_MAX,
+	    .keep_max = ANSWER_MAX,
+	    .read_all = true,
+	    .sigv4 = q->sign ? &q->sigv4 : NULL};
+
+	if (!op->complete) {
+		buf_text(&op->body,
+		    op->kind == GET_URL ? "\"QueueName\":" : "\"QueueUrl\":");
+		buf_json(&op->body, op->kind == GET_URL ? q->name : q->url,
+		    strlen(op->kind == GET_URL ? q->name : q->url));
+		buf_text(&op->body, "}");
+		op->complete = true;
+	}
+	if (op->body.failed)
+		return err_temporary(e, "out of memory");
+	rq.body = op->body.data;
+	rq.body_len = op->body.len;
+	if (http_start(q->http, &rq, done, op, e) == -1)
+		return -1;
+	TAILQ_INSERT_TAIL(&q->active, op, next);
+	return 0;
+}
+
+/* What went wrong below SQS's protocol. */
+static int
+transport(const struct op *op, const struct http_answer *answer, struct err *e)
+{
+	const char *detail = answer->detail;
+
+	if (answer->error == HTTP_TIMEOUT)
+		return err_temporary(e, "no answer within %lld seconds",
+		    (long long)(op->timeout_ms / 1000));
+	if (*detail == '\0')
+		detail = http_error_word(answer->error);
+	err_set(e, "%s", detail);
+	e->temporary = answer->error != HTTP_TLS;
+	return -1;
+}
+
+/* Fills *e with what the answer says is wrong, if anything. */
+static int
+judge(const struct sqs *q, const struct op *op,
+    const struct http_answer *answer, struct err *e)
+{
+	struct err inner;
+
+	if (answer->error != HTTP_OK)
+		return transport(op, answer, e);
+	if (answer->status == 200)
+		return 0;
+	sqs_json_error(answer->status, answer->body, answer->body_len, &inner);
+	if (answer->status == 403 && !q->sign && q->aws.refused != NULL)
+		return err_set(e, "%s; %s", inner.msg, q->aws.refused);
+	*e = inner;
+	return -1;
+}
+
+/* Takes the answer apart. *e, if it is wrong, begins with the queue. */
+static int
+take(const struct sqs *q, const struct op *op, const struct http_answer *answer,
+    struct sqs_json *j, struct err *e)
+{
+	struct err inner;
+	const char *body = answer->body == NULL ? "" : answer->body;
+	int rc = judge(q, op, answer, &inner);
+
+	if (rc == 0 && op->kind == RECEIVE)
+		rc = sqs_json_messages(
+		    j, body, answer->body_len, q->md5, &inner);
+	else if (rc == 0 && op->kind != GET_URL)
+		rc = sqs_json_results(
+		    j, body, answer->body_len, op->count, &inner);
+	else if (rc == 0 &&
+	    sqs_json_url(j, body, answer->body_len, &inner) == NULL)
+		rc = -1;
+	if (rc == -1) {
+		err_set(e, "%s: %s", q->name, inner.msg);
+		e->temporary = inner.temporary;
+	}
+	return rc;
+}
+
+/*
+ * Ends the wait for the URL: sends the requests that wait, or fails them with
+ * e. Their callbacks may start new ones or free q.
+ */
+static void
+flush_waiting(struct sqs *q, const struct err *e)
+{
+	struct ops ops = TAILQ_HEAD_INITIALIZER(ops);
+	struct err inner;
+	struct op *op;
+
+	TAILQ_CONCAT(&ops, &q->waiting, next);
+	q->busy = true;
+	while ((op = TAILQ_FIRST(&ops)) != NULL) {
+		TAILQ_REMOVE(&ops, op, next);
+		if (!q->freed && e == NULL && start(q, op, &inner) == 0)
+			continue;
+		if (!q->freed)
+			fail(op, e == NULL ? &inner : e);
+		op_free(op);
+	}
+	q->busy = false;
+	if (q->freed)
+		release(q);
+}
+
+static void
+resolved(struct sqs *q, const struct sqs_json *j, const struct err *e)
+{
+	struct err memory;
+
+	q->resolving = NULL;
+	if (e == NULL) {
+		q->url = strdup(
+		    json_string_value(json_object_get(j->root, "QueueUrl")));
+		if (q->url == NULL) {
+			err_temporary(&memory, "out of memory");
+			e = &memory;
+		}
+	}
+	flush_waiting(q, e);
+}
+
+static void
+done(void *arg, const struct http_answer *answer)
+{
+	struct op *op = arg;
+	struct sqs *q = op->q;
+	struct sqs_json j = {0};
+	struct err e;
+
+	TAILQ_REMOVE(&q->active, op, next);
+	/* An idle connection that its server has just closed is no trouble. */
+	if (answer->error == HTTP_RESET && answer->connect_us == 0 &&
+	    !op->again) {
+		op->again = true;
+		if (start(q, op, NULL) == 0)
+			return;
+	}
+	if (take(q, op, answer, &j, &e) == -1) {
+		if (op->kind == GET_URL)
+			resolved(q, NULL, &e);
+		else
+			fail(op, &e);
+	} else if (op->kind == GET_URL) {
+		resolved(q, &j, NULL);
+	} else if (op->kind == RECEIVE) {
+		op->received(op->arg, NULL, j.messages, j.count);
+	} else {
+		op->finished(op->arg, NULL, j.results, j.count);
+	}
+	sqs_json_free(&j);
+	op_free(op);
+}
+
+static struct op *
+op_new(struct sqs *q, enum kind kind, void *arg)
+{
+	struct op *op = calloc(1, sizeof(*op));
+
+	if (op == NULL)
+		return NULL;
+	op->q = q;
+	op->kind = kind;
+	op->arg = arg;
+	op->timeout_ms = REQUEST_MS;
+	buf_text(&op->body, "{");
+	return op;
+}
+
+static int
+resolve(struct sqs *q, struct err *e)
+{
+	struct op *op;
+
+	if (q->resolving != NULL)
+		return 0;
+	op = op_new(q, GET_URL, NULL);
+	if (op == NULL)
+		return err_temporary(e, "out of memory");
+	if (start(q, op, e) == -1) {
+		op_free(op);
+		return -1;
+	}
+	q->resolving = op;
+	return 0;
+}
+
+/* Sends op now, or once the URL is known. Owns op in any case. */
+static int
+submit(struct sqs *q, struct op *op, struct err *e)
+{
+	int rc;
+
+	if (q->url != NULL)
+		rc = start(q, op, e);
+	else
+		rc = resolve(q, e);
+	if (rc == -1)
+		op_free(op);
+	else if (q->url == NULL)
+		TAILQ_INSERT_TAIL(&q->waiting, op, next);
+	return rc;
+}
+
+int
+sqs_receive(struct sqs *q, int max, int wait_s, int visibility_s,
+    sqs_received *received, void *arg, struct err *e)
+{
+	struct op *op = op_new(q, RECEIVE, arg);
+
+	if (op == NULL)
+		return err_temporary(e, "out of memory");
+	op->received = received;
+	op->timeout_ms += wait_s * 1000;
+	buf_fmt(&op->body, "\"MaxNumberOfMessages\":%d,\"WaitTimeSeconds\":%d,",
+	    max, wait_s);
+	if (visibility_s >= 0)
+		buf_fmt(&op->body, "\"VisibilityTimeout\":%d,", visibility_s);
+	buf_text(&op->body,
+	    "\"MessageAttributeNames\":[\"All\"],"
+	    "\"AttributeNames\":[\"SentTimestamp\","
+	    "\"ApproximateReceiveCount\",\"MessageGroupId\"],");
+	return submit(q, op, e);
+}
+
+int
+sqs_send(struct sqs *q, const struct sqs_entry *entries, size_t count,
+    sqs_finished *finished, void *arg, struct err *e)
+{
+	struct op *op = op_new(q, SEND, arg);
+
+	if (op == NULL)
+		return err_temporary(e, "out of memory");
+	op->finished = finished;
+	op->count = count;
+	sqs_json_send(&op->body, entries, count);
+	return submit(q, op, e);
+}
+
+int
+sqs_delete(struct sqs *q, const char *const *receipts, size_t count,
+    sqs_finished *finished, void *arg, struct err *e)
+{
+	struct op *op = op_new(q, DELETE, arg);
+
+	if (op == NULL)
+		return err_temporary(e, "out of memory");
+	op->finished = finished;
+	op->count = count;
+	sqs_json_delete(&op->body, receipts, count);
+	return submit(q, op, e);
+}
