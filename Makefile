@@ -157,7 +157,7 @@ build/venv/.done: tests/requirements.txt
 build/elasticmq/.done: tests/elasticmq/pom.xml
 	@echo "whk: fetching ElasticMQ's jars to build/elasticmq"
 	@rm -rf $(@D) && mkdir -p $(@D)
-	@mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime \
+	@mvn -q -B -Dstyle.color=never -f $< dependency:copy-dependencies -DincludeScope=runtime \
 		-DoutputDirectory='$(CURDIR)/$(@D)' && touch $@ || \
 		{ echo "whk: no ElasticMQ"; [ -z "$(CI)" ]; }
 
