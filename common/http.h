@@ -27,7 +27,8 @@ enum http_error {
 	HTTP_CONNECT,
 	HTTP_TLS,
 	HTTP_BLOCKED, /* the guard refused every address */
-	HTTP_RESET,   /* the connection ended before the answer was whole */
+	HTTP_RESET,   /* the connection ended before the answer was whole, or
+			 what came could not be read to its end */
 	HTTP_PROTOCOL /* the answer is no HTTP, or breaks a limit */
 };
 
@@ -48,7 +49,9 @@ struct http_sigv4 {
 struct http_request {
 	const char *method;	    /* "POST"; "GET" has no body */
 	const char *url;
-	const char *const *headers; /* whole lines, "name: value", no CR or LF */
+	const char *const *headers; /* whole lines, "name: value", no CR or LF,
+				       no empty value; with a body, one has
+				       to be content-type */
 	size_t header_count;
 	const void *body;
 	size_t body_len;
@@ -65,7 +68,7 @@ struct http_request {
 /* What came. Valid during the call of done. */
 struct http_answer {
 	enum http_error error;
-	int status;		/* 0 where there was none */
+	int status;		/* 0 where error is not HTTP_OK */
 	char detail[160];	/* libcurl's words for an error, visible */
 	const char *body;	/* up to keep_max bytes, NUL after them */
 	size_t body_len;
@@ -83,6 +86,12 @@ struct http_answer {
 typedef void http_done(void *arg, const struct http_answer *answer);
 
 /*
+ * Whether a request could be sent to url: http or https, a host, no user or
+ * password. Returns 0, or -1 with *e.
+ */
+int http_check_url(const char *url, struct err *e);
+
+/*
  * max_connections: how many are kept open in all, idle ones included (the
  * least recently used is closed first). guard judges every address that is
  * dialled; NULL lets all through. Both guard and base outlive the struct.
@@ -96,7 +105,8 @@ struct http *http_new(struct event_base *base, size_t max_connections,
  * unless http_free() comes first. A request whose bytes may have gone out is
  * never sent again by this module: a reused connection that ends without an
  * answer is HTTP_RESET. Returns 0, or -1 with *e if it cannot be started at
- * all (out of memory, a URL that libcurl refuses).
+ * all (out of memory). A URL that http_check_url() would refuse is not found
+ * here: its answer is HTTP_PROTOCOL.
  */
 int http_start(struct http *h, const struct http_request *rq, http_done *done,
     void *arg, struct err *e);
@@ -109,7 +119,10 @@ size_t http_active(const struct http *h); /* started and not yet done */
  */
 void http_cancel(struct http *h, const void *arg);
 
-/* Aborts what is active, without calling done. NULL is allowed. */
+/*
+ * Aborts what is active, without calling done. NULL is allowed; may be called
+ * from within done.
+ */
 void http_free(struct http *h);
 
 #endif

@@ -1,0 +1,478 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+
+#include "guard.h"
+#include "http-private.h"
+#include "text.h"
+
+/*
+ * Of all headers of an answer, of the interim answers (1xx) before it and of
+ * the trailers after it. A single line of over 100 KiB is libcurl's to refuse.
+ */
+#define LINES_MAX 256
+#define TEXT_MAX ((size_t)64 << 10)
+
+#define HEADERS_KEPT ((size_t)4 << 10) /* http.h, "headers" */
+#define BODY_KEPT ((size_t)64 << 10)   /* memory a waiting slot may hold */
+
+/* What libcurl reads at once. Each transfer in flight has such a buffer. */
+#define READ_SIZE 4096L
+#define READ_SIZE_ALL 32768L
+
+/* Bodies over this get an "Expect: 100-continue" from libcurl. */
+#define EXPECT_SIZE ((size_t)1 << 20)
+
+static const struct {
+	CURLcode code;
+	enum http_error error;
+} errors[] = {
+    {CURLE_OK, HTTP_OK},
+    {CURLE_OPERATION_TIMEDOUT, HTTP_TIMEOUT},
+    {CURLE_COULDNT_RESOLVE_HOST, HTTP_DNS},
+    {CURLE_COULDNT_RESOLVE_PROXY, HTTP_DNS},
+    {CURLE_COULDNT_CONNECT, HTTP_CONNECT},
+    {CURLE_INTERFACE_FAILED, HTTP_CONNECT},
+    {CURLE_SSL_CONNECT_ERROR, HTTP_TLS},
+    {CURLE_SSL_ENGINE_NOTFOUND, HTTP_TLS},
+    {CURLE_SSL_ENGINE_SETFAILED, HTTP_TLS},
+    {CURLE_SSL_ENGINE_INITFAILED, HTTP_TLS},
+    {CURLE_SSL_CERTPROBLEM, HTTP_TLS},
+    {CURLE_SSL_CIPHER, HTTP_TLS},
+    {CURLE_PEER_FAILED_VERIFICATION, HTTP_TLS},
+    {CURLE_SSL_CACERT_BADFILE, HTTP_TLS},
+    {CURLE_SSL_CRL_BADFILE, HTTP_TLS},
+    {CURLE_SSL_ISSUER_ERROR, HTTP_TLS},
+    {CURLE_SSL_PINNEDPUBKEYNOTMATCH, HTTP_TLS},
+    {CURLE_SSL_INVALIDCERTSTATUS, HTTP_TLS},
+    {CURLE_SSL_CLIENTCERT, HTTP_TLS},
+    {CURLE_SSL_SHUTDOWN_FAILED, HTTP_RESET},
+    {CURLE_SEND_ERROR, HTTP_RESET},
+    {CURLE_RECV_ERROR, HTTP_RESET},
+    {CURLE_GOT_NOTHING, HTTP_RESET},
+    {CURLE_PARTIAL_FILE, HTTP_RESET},
+};
+
+/* What is the same for all requests. */
+static const struct {
+	CURLoption option;
+	long value;
+} settings[] = {
+    {CURLOPT_NOSIGNAL, 1},
+    {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
+    {CURLOPT_HTTP09_ALLOWED, 0},
+    {CURLOPT_HTTP_CONTENT_DECODING, 0},
+    {CURLOPT_FOLLOWLOCATION, 0},
+    {CURLOPT_PATH_AS_IS, 1},
+    {CURLOPT_TCP_NODELAY, 1},
+    {CURLOPT_TCP_KEEPALIVE, 1},
+    {CURLOPT_SSL_VERIFYPEER, 1},
+    {CURLOPT_SSL_VERIFYHOST, 2},
+    {CURLOPT_UPLOAD_BUFFERSIZE, 16384},
+    /* A lookup that hangs would be waited for when its request ends. */
+    {CURLOPT_QUICK_EXIT, 1},
+};
+
+static enum http_error
+error_of(CURLcode code)
+{
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (errors[i].code == code)
+			return errors[i].error;
+	return HTTP_PROTOCOL;
+}
+
+/* Whether bytes of the request have gone to a connection. */
+static bool
+was_sent(const struct http_slot *s)
+{
+	long sent = 0;
+
+	if (s->requests == 0)
+		return false;
+	curl_easy_getinfo(s->easy, CURLINFO_REQUEST_SIZE, &sent);
+	return sent > 0;
+}
+
+/*
+ * A reused connection may end without an answer; libcurl takes it to have been
+ * dead before and sends the request again on another. It may as well have been
+ * received, so only what has not left this machine goes on.
+ */
+static curl_socket_t
+on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
+{
+	struct http_slot *s = arg;
+	const struct sockaddr *sa = &addr->addr;
+	const void *ip = sa->sa_family == AF_INET6
+	    ? (const void *)&((const struct sockaddr_in6 *)(const void *)sa)
+		  ->sin6_addr
+	    : (const void *)&((const struct sockaddr_in *)(const void *)sa)
+		  ->sin_addr;
+
+	(void)purpose;
+	if (was_sent(s)) {
+		s->again = true;
+		return CURL_SOCKET_BAD;
+	}
+	inet_ntop(sa->sa_family, ip, s->address, sizeof(s->address));
+	if (s->h->guard != NULL && !guard_allows(s->h->guard, sa)) {
+		s->refused++;
+		return CURL_SOCKET_BAD;
+	}
+	s->dialled++;
+	return http_socket_open(
+	    s->h, addr->family, addr->socktype, addr->protocol);
+}
+
+static int
+on_request(void *arg, char *ip, char *local_ip, int port, int local_port)
+{
+	struct http_slot *s = arg;
+
+	(void)ip;
+	(void)local_ip;
+	(void)port;
+	(void)local_port;
+	if (was_sent(s)) {
+		s->again = true;
+		return CURL_PREREQFUNC_ABORT;
+	}
+	s->requests++;
+	return CURL_PREREQFUNC_OK;
+}
+
+static void
+take_retry_after(struct http_slot *s, const char *line, size_t len)
+{
+	static const char name[] = "retry-after:";
+	size_t skip = sizeof(name) - 1;
+
+	if (len < skip || strncasecmp(line, name, skip) != 0)
+		return;
+	while (skip < len && (line[skip] == ' ' || line[skip] == '\t'))
+		skip++;
+	while (len > skip && strchr("\r\n\t ", line[len - 1]) != NULL)
+		len--;
+	s->retry_after[0] = '\0';
+	if (len - skip < sizeof(s->retry_after)) {
+		memcpy(s->retry_after, line + skip, len - skip);
+		s->retry_after[len - skip] = '\0';
+	}
+}
+
+static size_t
+on_header(char *line, size_t one, size_t len, void *arg)
+{
+	struct http_slot *s = arg;
+
+	(void)one;
+	s->text += len;
+	if (++s->lines > LINES_MAX || s->text > TEXT_MAX) {
+		s->excess = true;
+		return 0;
+	}
+	/* What an interim answer said is not this one's. */
+	if (len > 5 && memcmp(line, "HTTP/", 5) == 0) {
+		s->retry_after[0] = '\0';
+		buf_clear(&s->headers);
+	}
+	if ((line[0] | 0x20) == 'r')
+		take_retry_after(s, line, len);
+	if (s->keep_headers && s->headers.len + len <= HEADERS_KEPT)
+		buf_add(&s->headers, line, len);
+	return len;
+}
+
+static size_t
+on_body(char *data, size_t one, size_t len, void *arg)
+{
+	struct http_slot *s = arg;
+	size_t room = s->keep_max - s->body.len;
+
+	(void)one;
+	if (room > 0)
+		buf_add(&s->body, data, len < room ? len : room);
+	s->read += len;
+	if (s->read > s->read_max) {
+		s->cut = true;
+		return 0;
+	}
+	return len;
+}
+
+static int
+set_callbacks(struct http_slot *s)
+{
+	CURL *c = s->easy;
+
+	return curl_easy_setopt(c, CURLOPT_PRIVATE, s) ||
+		curl_easy_setopt(c, CURLOPT_ERRORBUFFER, s->error) ||
+		curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_open) ||
+		curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, s) ||
+		curl_easy_setopt(
+		    c, CURLOPT_CLOSESOCKETFUNCTION, http_socket_close) ||
+		curl_easy_setopt(c, CURLOPT_CLOSESOCKETDATA, s->h) ||
+		curl_easy_setopt(c, CURLOPT_PREREQFUNCTION, on_request) ||
+		curl_easy_setopt(c, CURLOPT_PREREQDATA, s) ||
+		curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header) ||
+		curl_easy_setopt(c, CURLOPT_HEADERDATA, s) ||
+		curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) ||
+		curl_easy_setopt(c, CURLOPT_WRITEDATA, s)
+	    ? -1
+	    : 0;
+}
+
+static int
+set_constants(struct http_slot *s)
+{
+	const char *authorities = getenv("SSL_CERT_FILE");
+	CURL *c = s->easy;
+
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
+		if (curl_easy_setopt(c, settings[i].option, settings[i].value))
+			return -1;
+	if (authorities != NULL &&
+	    curl_easy_setopt(c, CURLOPT_CAINFO, authorities))
+		return -1;
+	/* With a directory besides, the parsed authorities are not kept. */
+	return curl_easy_setopt(c, CURLOPT_CAPATH, NULL) ||
+		curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https") ||
+		curl_easy_setopt(c, CURLOPT_PROXY, "") ||
+		curl_easy_setopt(c, CURLOPT_SHARE, s->h->share) ||
+		curl_easy_setopt(c, CURLOPT_USERAGENT, s->h->user_agent)
+	    ? -1
+	    : 0;
+}
+
+struct http_slot *
+http_slot_new(struct http *h, bool is_signed)
+{
+	struct http_slot *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->h = h;
+	s->is_signed = is_signed;
+	s->easy = curl_easy_init();
+	if (s->easy == NULL || set_callbacks(s) < 0 || set_constants(s) < 0) {
+		http_slot_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void
+http_slot_free(struct http_slot *s)
+{
+	curl_easy_cleanup(s->easy);
+	buf_free(&s->body);
+	buf_free(&s->headers);
+	freezero(s->token.data, s->token.size);
+	free(s->nodes);
+	free(s);
+}
+
+/* Forgets the last request and its answer. */
+static void
+reset(struct http_slot *s, const struct http_request *rq)
+{
+	s->read_max = rq->read_max;
+	s->keep_max = rq->keep_max;
+	s->read_all = rq->read_all;
+	s->keep_headers = rq->verbose_headers;
+	s->read = s->lines = s->text = 0;
+	s->cut = s->excess = s->again = false;
+	s->requests = s->dialled = s->refused = 0;
+	s->address[0] = s->retry_after[0] = s->error[0] = '\0';
+	if (s->body.size > BODY_KEPT)
+		buf_free(&s->body);
+	buf_clear(&s->body);
+	buf_clear(&s->headers);
+}
+
+/* libcurl reads the list and changes nothing, hence the casts. */
+static void
+add_header(struct http_slot *s, size_t i, const char *line)
+{
+	s->nodes[i].data = (char *)line;
+	s->nodes[i].next = NULL;
+	if (i > 0)
+		s->nodes[i - 1].next = &s->nodes[i];
+}
+
+static int
+set_headers(struct http_slot *s, const struct http_request *rq)
+{
+	size_t n = rq->header_count, need = n + 2;
+	struct curl_slist *nodes;
+
+	if (s->node_count < need) {
+		nodes = reallocarray(s->nodes, need, sizeof(*nodes));
+		if (nodes == NULL)
+			return -1;
+		s->nodes = nodes;
+		s->node_count = need;
+	}
+	for (size_t i = 0; i < n; i++)
+		add_header(s, i, rq->headers[i]);
+	if (rq->sigv4 != NULL && rq->sigv4->token != NULL)
+		add_header(s, n++, s->token.data);
+	/* SigV4 would sign the empty header, which is not sent. */
+	if (rq->body_len > EXPECT_SIZE && rq->sigv4 == NULL)
+		add_header(s, n++, "Expect:");
+	return curl_easy_setopt(
+		   s->easy, CURLOPT_HTTPHEADER, n == 0 ? NULL : s->nodes)
+	    ? -1
+	    : 0;
+}
+
+static int
+set_method(struct http_slot *s, const struct http_request *rq)
+{
+	const void *body = rq->body_len == 0 ? "" : rq->body;
+	const char *custom = NULL;
+	CURL *c = s->easy;
+
+	if (strcmp(rq->method, "GET") == 0) {
+		if (curl_easy_setopt(c, CURLOPT_HTTPGET, 1L))
+			return -1;
+	} else {
+		if (curl_easy_setopt(c, CURLOPT_POSTFIELDS, body) ||
+		    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
+			(curl_off_t)rq->body_len))
+			return -1;
+		if (strcmp(rq->method, "POST") != 0)
+			custom = rq->method;
+	}
+	if (custom == NULL && !s->is_custom)
+		return 0;
+	s->is_custom = custom != NULL;
+	return curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, custom) ? -1 : 0;
+}
+
+static int
+set_signature(struct http_slot *s, const struct http_sigv4 *v4)
+{
+	struct buf scope = {0};
+	int rc = -1;
+
+	buf_fmt(&scope, "aws:amz:%s:%s", v4->region, v4->service);
+	buf_clear(&s->token);
+	if (v4->token != NULL)
+		buf_fmt(&s->token, "x-amz-security-token: %s", v4->token);
+	if (!scope.failed && !s->token.failed &&
+	    !curl_easy_setopt(s->easy, CURLOPT_AWS_SIGV4, scope.data) &&
+	    !curl_easy_setopt(s->easy, CURLOPT_USERNAME, v4->key) &&
+	    !curl_easy_setopt(s->easy, CURLOPT_PASSWORD, v4->secret))
+		rc = 0;
+	buf_free(&scope);
+	return rc;
+}
+
+int
+http_slot_prepare(
+    struct http_slot *s, const struct http_request *rq, struct err *e)
+{
+	CURL *c = s->easy;
+	long size = rq->read_all ? READ_SIZE_ALL : READ_SIZE;
+
+	reset(s, rq);
+	if ((rq->sigv4 != NULL && set_signature(s, rq->sigv4) < 0) ||
+	    set_headers(s, rq) < 0 || set_method(s, rq) < 0 ||
+	    curl_easy_setopt(c, CURLOPT_URL, rq->url) ||
+	    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, size) ||
+	    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)rq->timeout_ms) ||
+	    curl_easy_setopt(
+		c, CURLOPT_CONNECTTIMEOUT_MS, (long)rq->connect_ms))
+		return err_set(e, "%s: cannot set up a request", rq->url);
+	return 0;
+}
+
+/* Reads a time of libcurl's, in microseconds. */
+static int64_t
+time_of(const struct http_slot *s, CURLINFO info)
+{
+	curl_off_t us = 0;
+
+	curl_easy_getinfo(s->easy, info, &us);
+	return us;
+}
+
+static void
+fill_times(const struct http_slot *s, struct http_answer *a)
+{
+	int64_t dns = time_of(s, CURLINFO_NAMELOOKUP_TIME_T);
+	int64_t tcp = time_of(s, CURLINFO_CONNECT_TIME_T);
+	int64_t tls = time_of(s, CURLINFO_APPCONNECT_TIME_T);
+	int64_t ready = time_of(s, CURLINFO_PRETRANSFER_TIME_T);
+	int64_t first = time_of(s, CURLINFO_STARTTRANSFER_TIME_T);
+
+	if (s->dialled > 0 || s->requests == 0) {
+		a->dns_us = dns;
+		a->connect_us = tcp > dns ? tcp - dns : 0;
+		a->tls_us = tls > tcp ? tls - tcp : 0;
+	}
+	a->wait_us = first > ready ? first - ready : 0;
+	a->total_us = time_of(s, CURLINFO_TOTAL_TIME_T);
+}
+
+/* What the code means here, where it is not what the table says. */
+static enum http_error
+judge(const struct http_slot *s, CURLcode code, const char **why)
+{
+	enum http_error error = error_of(code);
+
+	*why = s->error[0] != '\0' ? s->error : curl_easy_strerror(code);
+	if (s->again) {
+		*why = "the connection ended before an answer came";
+		error = HTTP_RESET;
+	} else if (s->excess) {
+		*why = "the answer has too many headers";
+		error = HTTP_PROTOCOL;
+	} else if (s->cut && s->read_all) {
+		*why = "the answer is too long";
+		error = HTTP_PROTOCOL;
+	} else if (s->cut) {
+		error = HTTP_OK;
+	} else if (error == HTTP_CONNECT && s->refused > 0 && s->dialled == 0) {
+		*why = "the address is not public";
+		error = HTTP_BLOCKED;
+	}
+	if (error == HTTP_OK && (s->body.failed || s->headers.failed)) {
+		*why = "no memory for the answer";
+		error = HTTP_PROTOCOL;
+	}
+	return error;
+}
+
+void
+http_slot_answer(struct http_slot *s, CURLcode code, struct http_answer *a)
+{
+	const char *why, *ip = NULL;
+	long status = 0;
+
+	*a = (struct http_answer){0};
+	a->error = judge(s, code, &why);
+	if (a->error == HTTP_OK) {
+		curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
+		a->status = (int)status;
+	} else {
+		text_visible(a->detail, sizeof(a->detail), why, strlen(why));
+	}
+	a->body = s->body.data == NULL ? "" : s->body.data;
+	a->body_len = s->body.len;
+	a->headers = s->headers.data == NULL ? "" : s->headers.data;
+	a->headers_len = s->headers.len;
+	memcpy(a->retry_after, s->retry_after, sizeof(a->retry_after));
+	curl_easy_getinfo(s->easy, CURLINFO_PRIMARY_IP, &ip);
+	if (s->address[0] != '\0' || ip == NULL)
+		ip = s->address;
+	strlcpy(a->address, ip, sizeof(a->address));
+	fill_times(s, a);
+}
