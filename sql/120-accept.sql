@@ -18,14 +18,15 @@ CREATE OR REPLACE FUNCTION whk.accept(ids text[], times timestamptz[],
 	now timestamptz DEFAULT clock_timestamp())
 RETURNS TABLE (n int, fresh boolean, "to" bigint[], missing bigint[],
 	lease_ms bigint)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+AS $$
 #variable_conflict use_column
 DECLARE
 	until timestamptz(3) := date_trunc('milliseconds', now + lease);
 	match_n int[];
 	match_webhook bigint[];
 	special bigint[];
-	new_n int[];
+	fresh boolean[];
 	due timestamptz;
 BEGIN
 	SELECT array_agg(m.n), array_agg(m.webhook),
@@ -40,42 +41,73 @@ BEGIN
 		ORDER BY w.id FOR NO KEY UPDATE;
 	END IF;
 
-	new_n := whk.store(ids, times, types, tenants, keys, content_types,
+	fresh := whk.store(ids, times, types, tenants, keys, content_types,
 		bodies, tos, chosen, match_n, match_webhook, now);
 	IF special IS NULL THEN
-		INSERT INTO whk.pending (webhook, time, event, next_at)
-		SELECT m.webhook, times[m.n], ids[m.n], until
-		FROM unnest(match_n, match_webhook) AS m(n, webhook)
-		WHERE m.n = ANY (new_n);
+		PERFORM whk.lease(ids, times, fresh, match_n, match_webhook,
+			until);
 	ELSE
-		due := whk.enqueue(ids, times, keys, match_n, match_webhook,
-			new_n, special, until, now);
+		due := whk.enqueue(ids, times, keys, fresh, match_n,
+			match_webhook, special, until, now);
 		IF due IS NOT NULL THEN
 			PERFORM whk.wake(due);
 		END IF;
 	END IF;
+	RETURN QUERY SELECT * FROM whk.accepted(ids, times, tos, fresh,
+		match_n, match_webhook, special, until);
+END
+$$;
 
+-- What accept() gives.
+CREATE OR REPLACE FUNCTION whk.accepted(ids text[], times timestamptz[],
+	tos text[], stored boolean[], match_n int[], match_webhook bigint[],
+	special bigint[], until timestamptz)
+RETURNS TABLE (n int, fresh boolean, "to" bigint[], missing bigint[],
+	lease_ms bigint)
+LANGUAGE plpgsql SET enable_nestloop = off
+AS $$
+#variable_conflict use_column
+BEGIN
 	RETURN QUERY
-	SELECT i.n::int, i.n = ANY (new_n),
-		CASE WHEN special IS NULL THEN m.webhooks ELSE ARRAY(
-			SELECT p.webhook FROM whk.pending p
-			WHERE p.webhook = ANY (m.webhooks)
-				AND p.time = times[i.n] AND p.event = ids[i.n]
-				AND p.next_at = until)
+	SELECT i.n::int, i.fresh,
+		CASE WHEN NOT i.fresh THEN NULL
+			WHEN special IS NULL THEN m.webhooks
+			ELSE ARRAY(SELECT p.webhook FROM whk.pending p
+				WHERE p.webhook = ANY (m.webhooks)
+					AND p.time = i.time AND p.event = i.id
+					AND p.next_at = until
+				ORDER BY p.webhook)
 		END,
-		CASE WHEN tos[i.n] IS NOT NULL THEN ARRAY(
-			SELECT DISTINCT t FROM unnest(tos[i.n]::bigint[]) t
-			WHERE NOT EXISTS (
-				SELECT FROM whk.webhook w WHERE w.id = t))
+		CASE WHEN i."to" IS NOT NULL THEN ARRAY(
+			SELECT DISTINCT t FROM unnest(i."to"::bigint[]) t
+			WHERE t NOT IN (SELECT w.id FROM whk.webhook w
+				WHERE w.id = ANY (i."to"::bigint[])))
 		END,
 		whk.ms(until)
-	FROM generate_series(1, cardinality(ids)) AS i(n)
+	FROM unnest(ids, times, tos, stored) WITH ORDINALITY
+		AS i(id, time, "to", fresh, n)
 	LEFT JOIN (
 		SELECT x.n, array_agg(x.webhook ORDER BY x.webhook) AS webhooks
 		FROM unnest(match_n, match_webhook) AS x(n, webhook)
-		WHERE x.n = ANY (new_n)
 		GROUP BY x.n) m ON m.n = i.n
 	ORDER BY i.n;
+END
+$$;
+
+-- The pending rows of a batch where all are leased to the caller.
+CREATE OR REPLACE FUNCTION whk.lease(ids text[], times timestamptz[],
+	fresh boolean[], match_n int[], match_webhook bigint[],
+	until timestamptz)
+RETURNS void
+LANGUAGE plpgsql SET enable_nestloop = off
+AS $$
+BEGIN
+	INSERT INTO whk.pending (webhook, time, event, next_at)
+	SELECT m.webhook, i.time, i.id, until
+	FROM unnest(match_n, match_webhook) AS m(n, webhook)
+	JOIN unnest(ids, times, fresh) WITH ORDINALITY
+		AS i(id, time, fresh, n) ON i.n = m.n
+	WHERE i.fresh;
 END
 $$;
 
@@ -111,55 +143,65 @@ LANGUAGE sql STABLE AS $$
 		OR whk.passes(w.filter, bodies[p.n])
 $$;
 
--- Stores the events that are new; gives their places. Inserts go in the order
--- of ids, so that two batches with the same events cannot lock each other.
+-- Stores the events that are new; gives for each place whether it was. Of
+-- several with one id in the batch, the first counts. Ids that were chosen go
+-- in order, so that batches which share some wait for each other in line.
 CREATE OR REPLACE FUNCTION whk.store(ids text[], times timestamptz[],
 	types text[], tenants text[], keys text[], content_types text[],
 	bodies text[], tos text[], chosen boolean[], match_n int[],
 	match_webhook bigint[], now timestamptz)
-RETURNS int[]
-LANGUAGE sql VOLATILE AS $$
-	WITH input AS MATERIALIZED (
-		SELECT DISTINCT ON (i.id) i.id, i.time, i.chosen, i.n
-		FROM unnest(ids, times, chosen) WITH ORDINALITY
-			AS i(id, time, chosen, n)
-		ORDER BY i.id, i.n
-	), target AS MATERIALIZED (
+RETURNS boolean[]
+LANGUAGE plpgsql SET enable_nestloop = off
+AS $$
+#variable_conflict use_column
+DECLARE
+	fresh boolean[];
+BEGIN
+	WITH target AS MATERIALIZED (
 		SELECT m.n, array_agg(m.webhook ORDER BY m.webhook) AS webhooks
 		FROM unnest(match_n, match_webhook) AS m(n, webhook)
 		GROUP BY m.n
+	), place AS MATERIALIZED (
+		SELECT i.id, min(i.n) AS n, bool_or(i.chosen) AS chosen
+		FROM unnest(ids, chosen, tos) WITH ORDINALITY
+			AS i(id, chosen, "to", n)
+		LEFT JOIN target t ON t.n = i.n
+		WHERE i."to" IS NULL OR t.n IS NOT NULL
+		GROUP BY i.id
 	), mine AS (
 		INSERT INTO whk.recent AS r (id, accepted_at)
-		SELECT i.id, now FROM input i WHERE i.chosen
-			AND (tos[i.n] IS NULL
-				OR EXISTS (SELECT FROM target t WHERE t.n = i.n))
-		ORDER BY i.id
+		SELECT p.id, now FROM place p WHERE p.chosen
+		ORDER BY p.id
 		ON CONFLICT (id) DO UPDATE SET accepted_at = excluded.accepted_at
 			WHERE r.accepted_at < now - interval '1 day'
 		RETURNING id
 	), stored AS (
 		INSERT INTO whk.event (id, time, type, tenant, key,
 			content_type, webhooks, accepted_at, body)
-		SELECT i.id, i.time, types[i.n], tenants[i.n], keys[i.n],
-			content_types[i.n], coalesce(t.webhooks, '{}'), now,
-			bodies[i.n]
-		FROM input i
+		SELECT i.id, i.time, i.type, i.tenant, i.key, i.content_type,
+			coalesce(t.webhooks, '{}'), now, i.body
+		FROM unnest(ids, times, types, tenants, keys, content_types,
+			bodies) WITH ORDINALITY AS i(id, time, type, tenant,
+			key, content_type, body, n)
+		JOIN place p ON p.n = i.n
 		LEFT JOIN target t ON t.n = i.n
-		WHERE (NOT i.chosen OR i.id IN (SELECT id FROM mine))
-			AND (tos[i.n] IS NULL OR t.n IS NOT NULL)
-		ORDER BY i.id
+		WHERE NOT p.chosen OR p.id IN (SELECT m.id FROM mine m)
 		ON CONFLICT (id, time) DO NOTHING
 		RETURNING id
 	)
-	SELECT coalesce(array_agg(i.n::int), '{}')
-	FROM stored s JOIN input i ON i.id = s.id
+	SELECT array_agg(s.id IS NOT NULL ORDER BY i.n) INTO fresh
+	FROM unnest(ids) WITH ORDINALITY AS i(id, n)
+	LEFT JOIN place p ON p.n = i.n
+	LEFT JOIN stored s ON s.id = p.id;
+	RETURN fresh;
+END
 $$;
 
 -- The pending rows of a batch where some webhooks are special: locked by the
 -- caller. Gives the earliest time at which a row is due, or null where the
 -- caller holds or the webhook parks them all.
 CREATE OR REPLACE FUNCTION whk.enqueue(ids text[], times timestamptz[],
-	keys text[], match_n int[], match_webhook bigint[], new_n int[],
+	keys text[], fresh boolean[], match_n int[], match_webhook bigint[],
 	special bigint[], until timestamptz, now timestamptz)
 RETURNS timestamptz
 LANGUAGE plpgsql AS $$
@@ -175,7 +217,7 @@ BEGIN
 		FROM unnest(match_n, match_webhook) AS m(n, webhook)
 		LEFT JOIN whk.webhook w
 			ON w.id = m.webhook AND w.id = ANY (special)
-		WHERE m.n = ANY (new_n)
+		WHERE fresh[m.n]
 	), placed AS (
 		SELECT p.*, p.key IS NOT NULL AND (
 			row_number() OVER (PARTITION BY p.webhook, p.key

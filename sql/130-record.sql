@@ -65,7 +65,8 @@ CREATE OR REPLACE FUNCTION whk.record(events text[], times timestamptz[],
 	answers bytea[], spread double precision DEFAULT 0.1,
 	now timestamptz DEFAULT clock_timestamp())
 RETURNS TABLE (n int, outcome text, next_ms bigint)
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+AS $$
 #variable_conflict use_column
 DECLARE
 	held boolean[];		-- the row is still the caller's
@@ -76,6 +77,10 @@ DECLARE
 BEGIN
 	PERFORM 1 FROM whk.webhook w WHERE w.id = ANY (webhooks)
 	ORDER BY w.id FOR NO KEY UPDATE;
+	PERFORM 1 FROM unnest(webhooks, times, events) AS i(webhook, time, event)
+	JOIN whk.pending p ON p.webhook = i.webhook AND p.time = i.time
+		AND p.event = i.event
+	FOR UPDATE OF p;
 
 	SELECT array_agg(j.held ORDER BY j.n),
 		array_agg(j.outcome ORDER BY j.n),
@@ -83,32 +88,23 @@ BEGIN
 	INTO held, outcomes, nexts
 	FROM whk.judge(events, times, webhooks, attempts, leases, statuses,
 		errors, retry_afters, spread, now) j;
+	fresh := whk.unrecorded(events, webhooks, ats, attempts);
 
-	WITH written AS (
-		INSERT INTO whk.attempt (event, webhook, at, attempt, time,
-			next_at, outcome, status, dns_us, connect_us, tls_us,
-			wait_us, total_us, type, error, address, headers, answer)
-		SELECT i.event, i.webhook, i.at, i.attempt, i.time, i.next_at,
-			i.outcome::whk.outcome, i.status, i.dns, i.connect,
-			i.tls, i.wait, i.total, i.type,
-			nullif(i.error, 'cancelled'), i.address, i.headers,
-			i.answer
-		FROM unnest(events, webhooks, ats, attempts, times, nexts,
-			outcomes, statuses, dns, connects, tlss, waits, totals,
-			types, errors, addresses, headers, answers, held)
-			AS i(event, webhook, at, attempt, time, next_at,
-			outcome, status, dns, connect, tls, wait, total, type,
-			error, address, headers, answer, held)
-		WHERE i.outcome <> 'deferred'
-			AND (i.outcome <> 'cancelled' OR i.held)
-		ON CONFLICT DO NOTHING
-		RETURNING event, webhook, at, attempt
-	)
-	SELECT array_agg(r.event IS NOT NULL ORDER BY i.n) INTO fresh
-	FROM unnest(events, webhooks, ats, attempts) WITH ORDINALITY
-		AS i(event, webhook, at, attempt, n)
-	LEFT JOIN written r ON r.event = i.event AND r.webhook = i.webhook
-		AND r.at = i.at AND r.attempt = i.attempt;
+	INSERT INTO whk.attempt (event, webhook, at, attempt, time, next_at,
+		outcome, status, dns_us, connect_us, tls_us, wait_us, total_us,
+		type, error, address, headers, answer)
+	SELECT i.event, i.webhook, i.at, i.attempt, i.time, i.next_at,
+		i.outcome::whk.outcome, i.status, i.dns, i.connect, i.tls,
+		i.wait, i.total, i.type, nullif(i.error, 'cancelled'),
+		i.address, i.headers, i.answer
+	FROM unnest(events, webhooks, ats, attempts, times, nexts, outcomes,
+		statuses, dns, connects, tlss, waits, totals, types, errors,
+		addresses, headers, answers, held, fresh)
+		AS i(event, webhook, at, attempt, time, next_at, outcome,
+		status, dns, connect, tls, wait, total, type, error, address,
+		headers, answer, held, fresh)
+	WHERE i.fresh AND i.outcome <> 'deferred'
+		AND (i.outcome <> 'cancelled' OR i.held);
 
 	DELETE FROM whk.pending p
 	USING unnest(webhooks, times, events, held, outcomes)
@@ -135,52 +131,77 @@ BEGIN
 	END IF;
 
 	-- What was on record before keeps its word.
-	RETURN QUERY
-	SELECT i.n::int, coalesce(a.outcome::text, i.outcome),
-		whk.ms(coalesce(a.next_at, i.next_at))
-	FROM unnest(events, webhooks, ats, attempts, outcomes, nexts, fresh)
-		WITH ORDINALITY
-		AS i(event, webhook, at, attempt, outcome, next_at, fresh, n)
-	LEFT JOIN whk.attempt a ON NOT i.fresh AND a.event = i.event
-		AND a.webhook = i.webhook AND a.at = i.at
-		AND a.attempt = i.attempt
-	ORDER BY i.n;
+	IF false = ANY (fresh) THEN
+		RETURN QUERY
+		SELECT i.n::int, coalesce(a.outcome::text, i.outcome),
+			whk.ms(coalesce(a.next_at, i.next_at))
+		FROM unnest(events, webhooks, ats, attempts, outcomes, nexts)
+			WITH ORDINALITY AS i(event, webhook, at, attempt,
+			outcome, next_at, n)
+		LEFT JOIN whk.attempt a ON a.event = i.event
+			AND a.webhook = i.webhook AND a.at = i.at
+			AND a.attempt = i.attempt
+		ORDER BY i.n;
+	ELSE
+		RETURN QUERY SELECT i.n::int, i.outcome, whk.ms(i.next_at)
+		FROM unnest(outcomes, nexts) WITH ORDINALITY
+			AS i(outcome, next_at, n)
+		ORDER BY i.n;
+	END IF;
 END
 $$;
 
--- What each outcome is and when it is next due; locks the pending rows.
+-- Which of the attempts are not on record yet, by place; a second mention in
+-- the arrays is not fresh either. The caller holds the locks of the webhooks,
+-- so nobody else records them meanwhile.
+CREATE OR REPLACE FUNCTION whk.unrecorded(events text[], webhooks bigint[],
+	ats timestamptz[], attempts int[])
+RETURNS boolean[]
+LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN (SELECT array_agg(i.place = 1 AND NOT EXISTS (
+			SELECT FROM whk.attempt a WHERE a.event = i.event
+				AND a.webhook = i.webhook AND a.at = i.at
+				AND a.attempt = i.attempt) ORDER BY i.n)
+		FROM (SELECT x.*, row_number() OVER (PARTITION BY x.event,
+				x.webhook, x.at, x.attempt ORDER BY x.n) AS place
+			FROM unnest(events, webhooks, ats, attempts)
+				WITH ORDINALITY
+				AS x(event, webhook, at, attempt, n)) i);
+END
+$$;
+
+-- What each outcome is and when it is next due.
 -- held: the row is there and the caller's lease is still its own.
 CREATE OR REPLACE FUNCTION whk.judge(events text[], times timestamptz[],
 	webhooks bigint[], attempts int[], leases timestamptz[], statuses int[],
 	errors text[], retry_afters bigint[], spread double precision,
 	now timestamptz)
 RETURNS TABLE (n int, held boolean, outcome text, next_at timestamptz)
-LANGUAGE sql VOLATILE ROWS 100 AS $$
-	WITH input AS MATERIALIZED (
-		SELECT * FROM unnest(events, times, webhooks, attempts, leases,
-			statuses, errors, retry_afters) WITH ORDINALITY
-			AS i(event, time, webhook, attempt, lease, status,
-				error, retry_after, n)
-	), own AS MATERIALIZED (
-		SELECT i.n, p.next_at = i.lease AND p.attempt = i.attempt AS held
-		FROM input i
-		JOIN whk.pending p ON p.webhook = i.webhook
-			AND p.time = i.time AND p.event = i.event
-		FOR UPDATE OF p
-	)
-	SELECT i.n::int, coalesce(o.held, false), v.outcome,
-		CASE WHEN v.outcome = 'retry' AND o.held THEN
+LANGUAGE plpgsql VOLATILE ROWS 100 AS $$
+#variable_conflict use_column
+BEGIN
+	RETURN QUERY
+	SELECT i.n::int, h.held, v.outcome,
+		CASE WHEN v.outcome = 'retry' AND h.held THEN
 		(now + greatest(
 			s.schedule[i.attempt] * interval '1 ms'
 				* (1 - spread + 2 * spread * random()),
 			whk.retry_wait(i.retry_after)))::timestamptz(3) END
-	FROM input i
-	LEFT JOIN own o ON o.n = i.n
+	FROM unnest(events, times, webhooks, attempts, leases, statuses,
+		errors, retry_afters) WITH ORDINALITY
+		AS i(event, time, webhook, attempt, lease, status, error,
+			retry_after, n)
+	LEFT JOIN whk.pending p ON p.webhook = i.webhook
+		AND p.time = i.time AND p.event = i.event
 	LEFT JOIN whk.webhook w ON w.id = i.webhook
+	CROSS JOIN LATERAL (SELECT coalesce(p.next_at = i.lease
+		AND p.attempt = i.attempt, false) AS held) h
 	CROSS JOIN LATERAL (SELECT coalesce(w.schedule,
 		whk.default_schedule()) AS schedule) s
 	CROSS JOIN LATERAL (SELECT whk.verdict(i.status, i.error,
-		i.attempt, s.schedule) AS outcome) v
+		i.attempt, s.schedule) AS outcome) v;
+END
 $$;
 
 -- Counts outcomes at their webhooks, whose locks the caller holds, and moves
@@ -190,7 +211,9 @@ CREATE OR REPLACE FUNCTION whk.tally(webhooks bigint[], ats timestamptz[],
 	statuses int[], errors text[], retry_afters bigint[], outcomes text[],
 	held boolean[], fresh boolean[], now timestamptz)
 RETURNS void
-LANGUAGE sql VOLATILE AS $$
+LANGUAGE plpgsql VOLATILE AS $$
+#variable_conflict use_column
+BEGIN
 	WITH input AS (
 		SELECT i.*, i.error IS NULL AND i.status
 				IN (429, 502, 503, 504) AS throttles,
@@ -276,7 +299,8 @@ LANGUAGE sql VOLATILE AS $$
 			4 * w.max_in_flight - greatest(0, w.unparked - f.ended)))
 			ELSE 0 END
 	FROM fate f
-	WHERE w.id = f.webhook
+	WHERE w.id = f.webhook;
+END
 $$;
 
 -- Lets go what the outcomes of a batch make room for, at webhooks whose locks
