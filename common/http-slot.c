@@ -427,8 +427,12 @@ static enum http_error
 judge(const struct http_slot *s, CURLcode code, const char **why)
 {
 	enum http_error error = error_of(code);
+	long os = 0;
 
 	*why = s->error[0] != '\0' ? s->error : curl_easy_strerror(code);
+	curl_easy_getinfo(s->easy, CURLINFO_OS_ERRNO, &os);
+	if (error == HTTP_CONNECT && os != 0)
+		*why = strerror((int)os);
 	if (s->again) {
 		*why = "the connection ended before an answer came";
 		error = HTTP_RESET;

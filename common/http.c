@@ -168,6 +168,22 @@ http_active(const struct http *h)
 	return h->active;
 }
 
+void
+http_cancel(struct http *h, const void *arg)
+{
+	struct http_slot *s, *next;
+
+	for (s = LIST_FIRST(&h->running); s != NULL; s = next) {
+		next = LIST_NEXT(s, link);
+		if (s->arg != arg)
+			continue;
+		curl_multi_remove_handle(h->multi, s->easy);
+		LIST_REMOVE(s, link);
+		h->active--;
+		http_slot_free(s);
+	}
+}
+
 static void
 free_slots(struct http *h, struct http_slots *slots, bool running)
 {
