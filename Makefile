@@ -141,7 +141,8 @@ check:
 
 check-run: tests build/venv/.done build/elasticmq/.done \
 		$(if $(VALGRIND),build/valgrind/.done)
-	@WHK_BUILD='$(CURDIR)/$(TESTED)' CC='$(CC)' CMOCKA_MESSAGE_OUTPUT=TAP \
+	@WHK_BUILD='$(CURDIR)/$(TESTED)' CMOCKA_MESSAGE_OUTPUT=TAP \
+		WHK_TEST_BIN='$(CURDIR)/$(B)' MAKEFLAGS=' -- $(MAKEOVERRIDES)' \
 		$(if $(SLOW),WHK_TEST_WAIT=100 WHK_TEST_SLOW=1) \
 		prove -j$(JOBS) $(PROVE_FLAGS) \
 		-e 'timeout -k 10 $(TEST_TIMEOUT)' $(TESTS)

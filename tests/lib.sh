@@ -68,6 +68,7 @@
 #	                             printed; $sqs_endpoint is where it goes
 #	start_recv [OPTION...]       whk-recv; $recv_url, $recv_pid, what it
 #	                             prints is in $T/recv.out
+#	start_recv_as NAME [OPTION...]  another: $NAME_url, $NAME_pid, NAME.out
 #	start_python SCRIPT [ARG...] a Python of the tests' own environment
 #	                             that says its URL in its first line of
 #	                             stdout; $python_url, $python_pid
@@ -381,7 +382,7 @@ first_url() {
 wait_url() {
 	wait_for "[ -n \"\$(first_url '$T/$1.out')\" ] || ended \$$1_pid"
 	eval "$1_url=\$(first_url '$T/$1.out')"
-	eval "[ -n \"\$$1_url\" ]" || bail_out "$1 did not start" "$T/$1".*
+	eval "[ -n \"\$$1_url\" ]" || bail_out "$1 started" "$T/$1".*
 }
 
 # Without this part no check makes sense.
@@ -528,9 +529,16 @@ start_elasticmq() {
 	make_queues "$@"
 }
 
-start_recv() {
-	spawn recv whk-recv -p 0 "$@"
-	wait_url recv
+start_recv() { start_recv_as recv "$@"; }
+
+start_recv_as() {
+	recv_name=$1
+	shift
+	spawn "$recv_name" whk-recv -p 0 -u "$T/$recv_name.url" "$@"
+	wait_for "[ -s '$T/$recv_name.url' ] || ended $pid"
+	[ -s "$T/$recv_name.url" ] ||
+		bail_out "$recv_name started" "$T/$recv_name.err"
+	eval "${recv_name}_url=\$(cat '$T/$recv_name.url')"
 }
 
 start_python() {
