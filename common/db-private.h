@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef WHK_DB_PRIVATE_H
+#define WHK_DB_PRIVATE_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+
+#include "err.h"
+
+/* What db.c and db-queue.c share. */
+
+/* The question that every connection begins with. */
+#define DB_HELLO "SELECT version, now_ms, encoding FROM whk.hello()"
+
+/* Keywords and values for PQconnectStartParams(), ended by NULL. */
+#define DB_KEYWORDS 16
+struct db_params {
+	const char *keys[DB_KEYWORDS];
+	const char *values[DB_KEYWORDS];
+};
+void db_params(struct db_params *p, const char *program);
+
+/* Fills *e from a connection that failed; returns -1. */
+int db_connect_error(const PGconn *c, struct err *e);
+
+/* Fills *e from a result that is an error; returns -1. */
+int db_result_error(const PGresult *r, struct err *e);
+
+/* Whether a greeting's answer is what this program needs; else *e. */
+int db_check_hello(const PGresult *r, struct err *e);
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: ISC */
+#include <stdlib.h>
+#include <string.h>
+
+#include "db-private.h"
+#include "db.h"
+#include "schema.h"
+
+void
+db_params(struct db_params *p, const char *program)
+{
+	const char *url = getenv("WHK_DATABASE_URL");
+	/* what stands later wins, so the user's own words do */
+	const char *const pairs[][2] = {
+	    {"fallback_application_name", program},
+	    {"client_encoding", "UTF8"},
+	    {"connect_timeout", "10"},
+	    {"keepalives_idle", "10"},
+	    {"keepalives_interval", "5"},
+	    {"keepalives_count", "3"},
+	    {"tcp_user_timeout", "30000"},
+	    {"dbname", url != NULL && url[0] != '\0' ? url : NULL},
+	};
+	size_t n = 0;
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		if (pairs[i][1] == NULL)
+			continue;
+		p->keys[n] = pairs[i][0];
+		p->values[n++] = pairs[i][1];
+	}
+	p->keys[n] = NULL;
+	p->values[n] = NULL;
+}
+
+/* Copies the first line of libpq's message, which may have several. */
+static void
+one_line(char *dst, size_t size, const char *msg)
+{
+	size_t len = 0;
+
+	while (*msg != '\0' && len + 1 < size) {
+		if (*msg == '\n' || *msg == '\t') {
+			while (*msg == '\n' || *msg == '\t' || *msg == ' ')
+				msg++;
+			if (*msg != '\0' && len > 0)
+				dst[len++] = ' ';
+			continue;
+		}
+		dst[len++] = *msg++;
+	}
+	dst[len] = '\0';
+}
+
+int
+db_connect_error(const PGconn *c, struct err *e)
+{
+	static const char *const lasting[] = {"does not exist",
+	    "authentication failed", "no password supplied",
+	    "no pg_hba.conf entry", "invalid connection option",
+	    "missing \"=\"", "invalid URI", "invalid port"};
+	char msg[400];
+
+	one_line(msg, sizeof(msg), PQerrorMessage(c));
+	if (msg[0] == '\0')
+		return err_temporary(e, "database: connection lost");
+	for (size_t i = 0; i < sizeof(lasting) / sizeof(lasting[0]); i++)
+		if (strstr(msg, lasting[i]) != NULL)
+			return err_set(e, "database: %s", msg);
+	return err_temporary(e, "database: %s", msg);
+}
+
+/*
+ * Whether an error is no fault of the statement: of its class, by SQLSTATE
+ * (PostgreSQL, Appendix A).
+ */
+static bool
+passing(const char *state)
+{
+	static const char *const classes[] = {"08", "40", "53", "57", "58"};
+
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++)
+		if (strncmp(state, classes[i], 2) == 0)
+			return true;
+	return strcmp(state, "25006") == 0 || /* a standby */
+	    strcmp(state, "55P03") == 0 ||    /* lock not available */
+	    strcmp(state, "55006") == 0;      /* object in use */
+}
+
+int
+db_result_error(const PGresult *r, struct err *e)
+{
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+	const char *msg = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail = PQresultErrorField(r, PG_DIAG_MESSAGE_DETAIL);
+	char line[300];
+
+	if (state == NULL || msg == NULL) {
+		one_line(line, sizeof(line), PQresultErrorMessage(r));
+		return err_temporary(e, "database: %s",
+		    line[0] != '\0' ? line : "connection lost");
+	}
+	if (strcmp(state, "3F000") == 0 || strcmp(state, "42883") == 0 ||
+	    strcmp(state, "42P01") == 0)
+		return err_set(e, "database: %s: run whk-init", msg);
+	one_line(line, sizeof(line), detail != NULL ? detail : "");
+	if (passing(state))
+		return err_temporary(e, "database: %s%s%s", msg,
+		    line[0] != '\0' ? ": " : "", line);
+	return err_set(
+	    e, "database: %s%s%s", msg, line[0] != '\0' ? ": " : "", line);
+}
+
+int
+db_check_hello(const PGresult *r, struct err *e)
+{
+	int64_t have, want = schema_version();
+
+	if (PQntuples(r) != 1)
+		return err_set(
+		    e, "database: schema whk has no version: run whk-init");
+	have = db_long(r, 0, 0);
+	if (have < want)
+		return err_set(e,
+		    "database: schema whk is of version %d, older than this "
+		    "program's %d: run whk-init",
+		    (int)have, (int)want);
+	if (have > want)
+		return err_set(e,
+		    "database: schema whk is of version %d, newer than this "
+		    "program's %d: use newer programs",
+		    (int)have, (int)want);
+	return 0;
+}
+
+/* Asks the greeting and judges the answer. */
+static int
+greet(PGconn *c, struct err *e)
+{
+	PGresult *r;
+	int ret;
+
+	r = db_query(c, DB_HELLO, NULL, e);
+	if (r == NULL)
+		return -1;
+	ret = db_check_hello(r, e);
+	PQclear(r);
+	return ret;
+}
+
+static void
+no_notice(void *arg, const PGresult *r)
+{
+	(void)arg;
+	(void)r;
+}
+
+PGconn *
+db_open(const char *program, bool any_schema, struct err *e)
+{
+	struct db_params p;
+	PGconn *c;
+
+	db_params(&p, program);
+	c = PQconnectdbParams(p.keys, p.values, 1);
+	if (c == NULL) {
+		err_temporary(e, "out of memory");
+		return NULL;
+	}
+	if (PQstatus(c) != CONNECTION_OK) {
+		db_connect_error(c, e);
+		PQfinish(c);
+		return NULL;
+	}
+	PQsetNoticeReceiver(c, no_notice, NULL);
+	if (!any_schema && greet(c, e) == -1) {
+		PQfinish(c);
+		return NULL;
+	}
+	return c;
+}
+
+PGresult *
+db_query(PGconn *c, const char *sql, struct args *a, struct err *e)
+{
+	struct args_pq pq;
+	struct args none = {0};
+	PGresult *r;
+	int n;
+
+	if (a == NULL)
+		a = &none;
+	if (!args_ok(a)) {
+		err_temporary(e, "out of memory");
+		return NULL;
+	}
+	n = args_finish(a, &pq);
+	r = PQexecParams(
+	    c, sql, n, pq.types, pq.values, pq.lengths, pq.formats, 0);
+	switch (PQresultStatus(r)) {
+	case PGRES_TUPLES_OK:
+	case PGRES_COMMAND_OK:
+		return r;
+	default:
+		if (r == NULL || PQstatus(c) != CONNECTION_OK)
+			db_connect_error(c, e);
+		else
+			db_result_error(r, e);
+		PQclear(r);
+		return NULL;
+	}
+}
+
+int64_t
+db_long(const PGresult *r, int row, int column)
+{
+	return strtoll(PQgetvalue(r, row, column), NULL, 10);
+}
+
+const char *
+db_text(const PGresult *r, int row, int column)
+{
+	if (PQgetisnull(r, row, column))
+		return NULL;
+	return PQgetvalue(r, row, column);
+}
