@@ -10,7 +10,7 @@
 /* What db.c and db-queue.c share. */
 
 /* The question that every connection begins with. */
-#define DB_HELLO "SELECT version, now_ms, encoding FROM whk.hello()"
+extern const char db_hello[];
 
 /* Keywords and values for PQconnectStartParams(), ended by NULL. */
 #define DB_KEYWORDS 16

@@ -260,7 +260,7 @@ greet(struct db *db)
 	PQsetnonblocking(db->conn, 1);
 	if (PQenterPipelineMode(db->conn) != 1 ||
 	    (db->listen[0] != '\0' && own_call(db, db->listen) == -1) ||
-	    own_call(db, DB_HELLO) == -1) {
+	    own_call(db, db_hello) == -1) {
 		err_temporary(&e, "out of memory");
 		lost(db, &e);
 		return;
@@ -278,7 +278,7 @@ greeted(struct db *db, const struct call *c, const struct err *failed)
 
 	if (failed != NULL)
 		e = *failed;
-	if (failed == NULL && c->sql != DB_HELLO)
+	if (failed == NULL && c->sql != db_hello)
 		return;
 	if (failed != NULL || db_check_hello(db->result, &e) == -1) {
 		lost(db, &e);
@@ -518,7 +518,7 @@ db_call(struct db *db, const char *sql, struct args *a, db_done *done,
 void
 db_ping(struct db *db)
 {
-	if (db->state == READY && own_call(db, DB_HELLO) == 0)
+	if (db->state == READY && own_call(db, db_hello) == 0)
 		event_active(db->io, EV_WRITE, 0);
 }
 

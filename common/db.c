@@ -6,6 +6,8 @@
 #include "db.h"
 #include "schema.h"
 
+const char db_hello[] = "SELECT version, now_ms, encoding FROM whk.hello()";
+
 void
 db_params(struct db_params *p, const char *program)
 {
@@ -140,7 +142,7 @@ greet(PGconn *c, struct err *e)
 	PGresult *r;
 	int ret;
 
-	r = db_query(c, DB_HELLO, NULL, e);
+	r = db_query(c, db_hello, NULL, e);
 	if (r == NULL)
 		return -1;
 	ret = db_check_hello(r, e);
