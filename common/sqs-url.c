@@ -5,6 +5,10 @@
 
 #include "sqs-url.h"
 
+#define NAME_CHARACTERS                                                        \
+	"abcdefghijklmnopqrstuvwxyz"                                           \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
+
 /* The part of a URL from its host on, or NULL if it is not http or https. */
 static const char *
 authority(const char *url)
@@ -61,8 +65,10 @@ sqs_url_region(const char *url, char *region, size_t size)
 		if (strncasecmp(label, "sqs.", 4) == 0 ||
 		    strncasecmp(label, "sqs-fips.", 9) == 0) {
 			label += n + 1;
-			snprintf(region, size, "%.*s",
-			    (int)strcspn(label, ".:/"), label);
+			n = strcspn(label, ".:/");
+			if (label + n < host + len &&
+			    strncasecmp(label, "amazonaws.", 10) != 0)
+				snprintf(region, size, "%.*s", (int)n, label);
 			break;
 		}
 		if (strncasecmp(label, "queue.", 6) == 0) {
@@ -104,9 +110,7 @@ sqs_url_amazon(const char *region)
 int
 sqs_url_check_name(const char *name, struct err *e)
 {
-	size_t len = strspn(name,
-	    "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_");
+	size_t len = strspn(name, NAME_CHARACTERS);
 
 	if (len > 0 && strlen(name) <= 80 &&
 	    (name[len] == '\0' || strcmp(name + len, ".fifo") == 0))
@@ -125,4 +129,15 @@ sqs_url_endpoint(const char *url)
 	if (asprintf(&endpoint, "%.*s/", (int)len, url) == -1)
 		return NULL;
 	return endpoint;
+}
+
+bool
+sqs_url_signable(const char *url)
+{
+	const char *path = strchr(authority(url), '/');
+
+	if (path == NULL)
+		return true;
+	return strstr(path, "//") == NULL && strstr(path, "/.") == NULL &&
+	    path[strspn(path, "/" NAME_CHARACTERS ".~")] == '\0';
 }

@@ -38,4 +38,10 @@ char *sqs_url_base(const char *url);
 char *sqs_url_endpoint(const char *url);
 char *sqs_url_amazon(const char *region);
 
+/*
+ * Whether libcurl signs the path as SigV4 wants it. It signs what it sends,
+ * where SigV4 has it encoded once more and without "//", "." and "..".
+ */
+bool sqs_url_signable(const char *url);
+
 #endif

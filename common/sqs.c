@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <sys/queue.h>
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,6 +117,10 @@ identify(struct sqs *q, struct err *e)
 		return err_set(
 		    e, "queue %s: no region: set AWS_REGION", q->name);
 	q->sign = q->aws.key != NULL;
+	if (q->sign && !sqs_url_signable(q->endpoint))
+		return err_set(e,
+		    "%s: requests to such a path cannot be signed",
+		    q->endpoint);
 	q->sigv4 = (struct http_sigv4){.region = q->region,
 	    .service = "sqs",
 	    .key = q->aws.key,
@@ -242,13 +247,18 @@ start(struct sqs *q, struct op *op, struct err *e)
 static int
 transport(const struct op *op, const struct http_answer *answer, struct err *e)
 {
-	const char *detail = answer->detail;
+	char detail[sizeof(answer->detail)];
 
 	if (answer->error == HTTP_TIMEOUT)
 		return err_temporary(e, "no answer within %lld seconds",
 		    (long long)(op->timeout_ms / 1000));
-	if (*detail == '\0')
-		detail = http_error_word(answer->error);
+	strlcpy(detail,
+	    *answer->detail != '\0' ? answer->detail
+				    : http_error_word(answer->error),
+	    sizeof(detail));
+	/* "Connection refused": here it stands after a colon. */
+	if (islower((unsigned char)detail[1]))
+		detail[0] = (char)tolower((unsigned char)detail[0]);
 	err_set(e, "%s", detail);
 	e->temporary = answer->error != HTTP_TLS;
 	return -1;
