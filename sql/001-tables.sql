@@ -4,10 +4,12 @@
 
 CREATE SCHEMA IF NOT EXISTS whk;
 
--- The version of the schema: the number of the last step. One row.
+-- The version of the schema: the number of the last step. One row. functions:
+-- a digest of the files whose functions are in force.
 CREATE TABLE whk.meta (
 	only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-	version int NOT NULL
+	version int NOT NULL,
+	functions text
 );
 
 -- Who gets what, how, and how it stands. Rows are updated by every record(),
