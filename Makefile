@@ -158,9 +158,9 @@ build/venv/.done: tests/requirements.txt
 build/elasticmq/.done: tests/elasticmq/pom.xml
 	@echo "whk: fetching ElasticMQ's jars to build/elasticmq"
 	@rm -rf $(@D) && mkdir -p $(@D)
-	@mvn -q -B -Dstyle.color=never -f $< dependency:copy-dependencies -DincludeScope=runtime \
-		-DoutputDirectory='$(CURDIR)/$(@D)' && touch $@ || \
-		{ echo "whk: no ElasticMQ"; [ -z "$(CI)" ]; }
+	@mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime \
+		-DoutputDirectory='$(CURDIR)/$(@D)' >$(@D)/log && touch $@ || \
+		{ cat $(@D)/log; echo "whk: no ElasticMQ"; [ -z "$(CI)" ]; }
 
 # In place of each program, a script of its name that runs it under valgrind.
 UNDER_VALGRIND = valgrind -q --error-exitcode=99 --leak-check=full \
