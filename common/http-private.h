@@ -37,6 +37,7 @@ struct http_slot {
 	CURL *easy;
 	bool is_signed; /* what SigV4 leaves behind stays with its own */
 	bool is_custom; /* CURLOPT_CUSTOMREQUEST is set */
+	long read_size;
 
 	http_done *done;
 	void *arg;

@@ -22,7 +22,7 @@
 #define BODY_KEPT ((size_t)64 << 10)   /* memory a waiting slot may hold */
 
 /* What libcurl reads at once. Each transfer in flight has such a buffer. */
-#define READ_SIZE 4096L
+#define READ_SIZE 1024L
 #define READ_SIZE_ALL 32768L
 
 /* Bodies over this get an "Expect: 100-continue" from libcurl. */
@@ -375,18 +375,26 @@ set_signature(struct http_slot *s, const struct http_sigv4 *v4)
 	return rc;
 }
 
+/* libcurl keeps a buffer over some failures; then that one does again. */
+static void
+set_read_size(struct http_slot *s, long size)
+{
+	if (size != s->read_size &&
+	    curl_easy_setopt(s->easy, CURLOPT_BUFFERSIZE, size) == CURLE_OK)
+		s->read_size = size;
+}
+
 int
 http_slot_prepare(
     struct http_slot *s, const struct http_request *rq, struct err *e)
 {
 	CURL *c = s->easy;
-	long size = rq->read_all ? READ_SIZE_ALL : READ_SIZE;
 
 	reset(s, rq);
+	set_read_size(s, rq->read_all ? READ_SIZE_ALL : READ_SIZE);
 	if ((rq->sigv4 != NULL && set_signature(s, rq->sigv4) < 0) ||
 	    set_headers(s, rq) < 0 || set_method(s, rq) < 0 ||
 	    curl_easy_setopt(c, CURLOPT_URL, rq->url) ||
-	    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, size) ||
 	    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)rq->timeout_ms) ||
 	    curl_easy_setopt(
 		c, CURLOPT_CONNECTTIMEOUT_MS, (long)rq->connect_ms))
