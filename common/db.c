@@ -182,23 +182,10 @@ db_open(const char *program, bool any_schema, struct err *e)
 	return c;
 }
 
-PGresult *
-db_query(PGconn *c, const char *sql, struct args *a, struct err *e)
+/* Returns r if it is an answer; else clears it and fills *e. */
+static PGresult *
+judge_result(PGconn *c, PGresult *r, struct err *e)
 {
-	struct args_pq pq;
-	struct args none = {0};
-	PGresult *r;
-	int n;
-
-	if (a == NULL)
-		a = &none;
-	if (!args_ok(a)) {
-		err_temporary(e, "out of memory");
-		return NULL;
-	}
-	n = args_finish(a, &pq);
-	r = PQexecParams(
-	    c, sql, n, pq.types, pq.values, pq.lengths, pq.formats, 0);
 	switch (PQresultStatus(r)) {
 	case PGRES_TUPLES_OK:
 	case PGRES_COMMAND_OK:
@@ -213,6 +200,37 @@ db_query(PGconn *c, const char *sql, struct args *a, struct err *e)
 	}
 }
 
+PGresult *
+db_query(PGconn *c, const char *sql, struct args *a, struct err *e)
+{
+	struct args_pq pq;
+	struct args none = {0};
+	int n;
+
+	if (a == NULL)
+		a = &none;
+	if (!args_ok(a)) {
+		err_temporary(e, "out of memory");
+		return NULL;
+	}
+	n = args_finish(a, &pq);
+	return judge_result(c,
+	    PQexecParams(
+		c, sql, n, pq.types, pq.values, pq.lengths, pq.formats, 0),
+	    e);
+}
+
+int
+db_script(PGconn *c, const char *sql, struct err *e)
+{
+	PGresult *r = judge_result(c, PQexec(c, sql), e);
+
+	if (r == NULL)
+		return -1;
+	PQclear(r);
+	return 0;
+}
+
 int64_t
 db_long(const PGresult *r, int row, int column)
 {
@@ -225,4 +243,24 @@ db_text(const PGresult *r, int row, int column)
 	if (PQgetisnull(r, row, column))
 		return NULL;
 	return PQgetvalue(r, row, column);
+}
+
+int
+db_longs(const PGresult *r, int row, int column, int64_t **v, size_t *count)
+{
+	const char *s = PQgetvalue(r, row, column); /* "{7,9}", or "" */
+	size_t n = 1;
+
+	*v = NULL;
+	*count = 0;
+	if (s[0] != '{' || s[1] == '}')
+		return 0;
+	for (const char *p = s; *p != '\0'; p++)
+		n += *p == ',';
+	*v = calloc(n, sizeof(**v));
+	if (*v == NULL)
+		return -1;
+	for (; *count < n; (*count)++)
+		(*v)[*count] = strtoll(s + 1, (char **)&s, 10);
+	return 0;
 }

@@ -31,9 +31,19 @@ PGconn *db_open(const char *program, bool any_schema, struct err *e);
  */
 PGresult *db_query(PGconn *c, const char *sql, struct args *a, struct err *e);
 
+/* Runs statements without arguments, separated by ";". 0, or -1 with *e. */
+int db_script(PGconn *c, const char *sql, struct err *e);
+
 /* A field as a number; 0 where it is null. As a string; NULL where null. */
 int64_t db_long(const PGresult *r, int row, int column);
 const char *db_text(const PGresult *r, int row, int column);
+
+/*
+ * A field that is an array of numbers: *v is the caller's to free, NULL where
+ * the field is null or the array empty. 0, or -1 if memory is out.
+ */
+int db_longs(const PGresult *r, int row, int column, int64_t **v,
+    size_t *count);
 
 /*
  * A queue of calls. They are sent in the order in which they were made, in
