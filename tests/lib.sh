@@ -136,7 +136,8 @@ cleanup() {
 
 # The processes that a process started, and theirs.
 descendants() {
-	for child in $(pgrep -P "$1"); do
+	# shellcheck disable=SC2013 # words
+	for child in $(cat "/proc/$1/task/$1/children" 2>/dev/null); do
 		echo "$child"
 		descendants "$child"
 	done
@@ -341,10 +342,13 @@ ended() {
 }
 
 # It dies with the test even where the test is killed with KILL.
+die_with_us='--pdeathsig KILL'
 spawn() {
 	spawn_name=$1
 	shift
-	setpriv --pdeathsig KILL "$@" \
+	: >"$T/$spawn_name.out" # before anybody waits for what it will hold
+	# shellcheck disable=SC2086 # an option and its argument
+	setpriv $die_with_us "$@" \
 		</dev/null >"$T/$spawn_name.out" 2>"$T/$spawn_name.err" &
 	pid=$!
 	eval "${spawn_name}_pid=$pid"
@@ -371,18 +375,6 @@ stop_all() {
 		kill "-${2:-TERM}" "$pid" 2>/dev/null
 	done
 	reap "$1"
-}
-
-# The first line of a program's stdout that holds a URL, once it is there.
-first_url() {
-	sed -n 's,.*\(http://[^ ]*\).*,\1,p' "$1" | head -n 1
-}
-
-# wait_url NAME: the URL that a spawned program printed, in $NAME_url.
-wait_url() {
-	wait_for "[ -n \"\$(first_url '$T/$1.out')\" ] || ended \$$1_pid"
-	eval "$1_url=\$(first_url '$T/$1.out')"
-	eval "[ -n \"\$$1_url\" ]" || bail_out "$1 started" "$T/$1".*
 }
 
 # Without this part no check makes sense.
@@ -418,7 +410,7 @@ fi
 
 as_postgres() {
 	# shellcheck disable=SC2086 # several options
-	setpriv --pdeathsig QUIT $postgres_user "$@"
+	setpriv $die_with_us $postgres_user "$@"
 }
 
 postgres_own() {
@@ -467,7 +459,8 @@ start_postgres() {
 
 restart_postgres() {
 	# shellcheck disable=SC2086 # several options
-	setpriv --pdeathsig QUIT $postgres_user "$pg_bin/postgres" \
+	setpriv ${die_with_us:+--pdeathsig QUIT} $postgres_user \
+		"$pg_bin/postgres" \
 		-D "$T/pg/data" </dev/null >>"$T/pg.log" 2>&1 &
 	postgres_pid=$!
 	wait_for "'$pg_bin/pg_isready' -q || ended $postgres_pid"
@@ -491,23 +484,15 @@ sqs() {
 		-H 'Content-Type: application/x-amz-json-1.0' -w '\n'
 }
 
-make_queues() {
-	export WHK_QUEUE_URL=''
-	for name in "${@:-events}"; do
-		answer=$(sqs CreateQueue "{\"QueueName\":\"$name\"}") ||
-			bail_out "a queue was made: $answer"
-		[ -n "$WHK_QUEUE_URL" ] || WHK_QUEUE_URL=$(
-			printf '%s' "$answer" |
-				sed 's/.*"QueueUrl" *: *"\([^"]*\)".*/\1/'
-		)
-	done
-}
-
 start_mq() {
-	spawn mq whk-mq -p 0
-	wait_url mq
-	sqs_endpoint=${mq_url:?}
-	make_queues "$@"
+	set -- "${@:-events}"
+	# shellcheck disable=SC2046 # -q NAME for each
+	spawn mq whk-mq -p 0 $(printf -- '-q %s ' "$@")
+	wait_for "[ \$(wc -l <'$T/mq.out') -gt $# ] || ended $pid"
+	sqs_endpoint=$(sed -n 1p "$T/mq.out")
+	WHK_QUEUE_URL=$(sed -n 2p "$T/mq.out")
+	[ -n "$WHK_QUEUE_URL" ] || bail_out "whk-mq started" "$T/mq.err"
+	export WHK_QUEUE_URL
 }
 
 start_elasticmq() {
@@ -526,7 +511,10 @@ start_elasticmq() {
 	wait_for "sqs ListQueues {} || ended ${elasticmq_pid:?}"
 	WAIT=$elasticmq_wait
 	ended "$elasticmq_pid" && bail_out "ElasticMQ started" "$T"/elasticmq.*
-	make_queues "$@"
+	for name in "${@:-events}"; do
+		sqs CreateQueue "{\"QueueName\":\"$name\"}" >/dev/null
+	done
+	export WHK_QUEUE_URL="$sqs_endpoint/000000000000/${1:-events}"
 }
 
 start_recv() { start_recv_as recv "$@"; }
@@ -534,6 +522,7 @@ start_recv() { start_recv_as recv "$@"; }
 start_recv_as() {
 	recv_name=$1
 	shift
+	rm -f "$T/$recv_name.url"
 	spawn "$recv_name" whk-recv -p 0 -u "$T/$recv_name.url" "$@"
 	wait_for "[ -s '$T/$recv_name.url' ] || ended $pid"
 	[ -s "$T/$recv_name.url" ] ||
@@ -544,5 +533,7 @@ start_recv_as() {
 start_python() {
 	[ -x "$TOP/build/venv/bin/python" ] || skip_all "no Python environment"
 	spawn python "$TOP/build/venv/bin/python" -u "$@"
-	wait_url python
+	wait_for "[ -s '$T/python.out' ] || ended $pid"
+	python_url=$(head -n 1 "$T/python.out")
+	[ -n "$python_url" ] || bail_out "$1 started" "$T/python.err"
 }
