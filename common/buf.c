@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"
+#include "scan.h"
 
 /* Makes room for len more bytes and a NUL. */
 static bool
@@ -65,37 +67,73 @@ buf_fmt(struct buf *b, const char *fmt, ...)
 	b->len += (size_t)n;
 }
 
-static void
-escape(struct buf *b, unsigned char c)
+/* Writes c, which must be escaped; returns the end of it. */
+static char *
+put_escape(char *to, unsigned char c)
 {
 	static const char letters[] = "\bb\tt\nn\ff\rr\"\"\\\\";
-	const char *at = NULL;
+	static const char hex[] = "0123456789abcdef";
 
+	*to++ = '\\';
 	for (const char *p = letters; *p != '\0'; p += 2)
-		if (*p == (char)c)
-			at = p;
-	if (at != NULL)
-		buf_add(b, (const char[]){'\\', at[1]}, 2);
-	else
-		buf_fmt(b, "\\u%04x", c);
+		if (*p == (char)c) {
+			*to++ = p[1];
+			return to;
+		}
+	memcpy(to, "u00", 3);
+	to[3] = hex[c >> 4];
+	to[4] = hex[c & 0xf];
+	return to + 5;
+}
+
+/*
+ * Writes len bytes escaped; returns the end of it. Eight bytes are copied at
+ * once even where an escape ends them early: what is too much is written over.
+ */
+static char *
+put_json(char *to, const char *s, size_t len)
+{
+	const char *end = s + len;
+
+	while (end - s >= 8) {
+		uint64_t marks = scan_special(scan_load(s));
+		size_t n = marks == 0 ? 8 : scan_before(marks);
+
+		memcpy(to, s, 8);
+		to += n;
+		s += n;
+		if (marks != 0)
+			to = put_escape(to, (unsigned char)*s++);
+	}
+	for (; s < end; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c >= 0x20 && c != '"' && c != '\\')
+			*to++ = *s;
+		else
+			to = put_escape(to, c);
+	}
+	return to;
 }
 
 void
 buf_json(struct buf *b, const char *s, size_t len)
 {
-	size_t from = 0;
+	/* In parts, as there is room for a part of nothing but escapes. */
+	const size_t part_max = 256;
 
 	buf_add(b, "\"", 1);
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)s[i];
+	while (len > 0) {
+		size_t part = len < part_max ? len : part_max;
 
-		if (c >= 0x20 && c != '"' && c != '\\')
-			continue;
-		buf_add(b, s + from, i - from);
-		escape(b, c);
-		from = i + 1;
+		if (!reserve(b, part * 6 + 8))
+			return;
+		b->len =
+		    (size_t)(put_json(b->data + b->len, s, part) - b->data);
+		b->data[b->len] = '\0';
+		s += part;
+		len -= part;
 	}
-	buf_add(b, s + from, len - from);
 	buf_add(b, "\"", 1);
 }
 
