@@ -43,7 +43,8 @@ escape(const char *s, size_t left, bool *whole)
 
 	*whole = true;
 	if (first == -1)
-		return left < 2 ? 1 : 2;
+		/* What it escapes may itself be broken. */
+		return left < 2 || (unsigned char)s[1] >= 0x80 ? 1 : 2;
 	if (first < 0xd800 || first > 0xdfff)
 		return 6;
 	second = unit(s + 6, left - 6);
@@ -64,9 +65,6 @@ sqs_json_repair(struct buf *b, const char *text, size_t len)
 		    : character(text + i, len - i);
 		if (text[i] == '\\')
 			n = escape(text + i, len - i, &whole);
-		/* What an unknown escape escapes may itself be broken. */
-		if (n == 2 && (unsigned char)text[i + 1] >= 0x80)
-			n = 1;
 		if (n > 0 && whole) {
 			buf_add(b, text + i, n);
 			continue;
