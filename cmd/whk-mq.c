@@ -27,18 +27,17 @@ struct options {
 
 static const struct cli_option option_table[] = {
     {'a', "address", "ADDRESS", CLI_STRING, OPTION(address),
-	"listen there (127.0.0.1)", NULL, 0, 0},
+	"listen at this name or number", NULL, 0, 0},
     {'p', "port", "PORT", CLI_INT, OPTION(port),
-	"listen at that port (9324); 0: one that is free", NULL, 0, 65535},
+	"listen at this port; 0: one that is free", NULL, 0, 65535},
     {'q', "queue", "NAME", CLI_LIST, OPTION(queues),
-	"create that queue at the start; may be repeated", NULL, 0, 0},
+	"create this queue at the start; may be repeated", NULL, 0, 0},
     {'m', "memory", "SIZE", CLI_SIZE, OPTION(memory),
-	"hold at most that much (1g), then throttle", NULL, 1 << 20,
-	(int64_t)1 << 40},
+	"throttle when this much is held", NULL, 1 << 20, (int64_t)1 << 40},
     {0, "region", "NAME", CLI_STRING, OPTION(region),
-	"region in queue ARNs (us-east-1)", NULL, 0, 0},
+	"region in the ARNs of queues", NULL, 0, 0},
     {0, "account", "ID", CLI_STRING, OPTION(account),
-	"account of the queues (000000000000)", NULL, 0, 0},
+	"account in URLs and ARNs", NULL, 0, 0},
 };
 
 static const struct cli cli = {

@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: ISC */
-#include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -15,6 +10,7 @@
 #include <event2/listener.h>
 
 #include "clock.h"
+#include "listener.h"
 #include "server.h"
 #include "wait.h"
 
@@ -32,7 +28,6 @@
 #define STOP_MS 2000 /* for answers to get out when it ends */
 #define PAUSE_MS 100 /* before accepting again when descriptors ran out */
 #define KEEP_MAX ((size_t)1 << 20) /* of the answers' buffer */
-#define HOST_MAX 270
 
 struct server {
 	struct event_base *base;
@@ -42,7 +37,7 @@ struct server {
 	struct waits *waits;
 	struct event *pause; /* ends a pause in accepting */
 	struct event *late;  /* ends a stop that takes too long */
-	char host[HOST_MAX];
+	char host[LISTENER_HOST];
 	struct buf out;
 	uint8_t request_id[16]; /* of the last answer; counts up */
 	size_t open;            /* requests that are not yet answered */
@@ -156,7 +151,7 @@ host_of(const struct server *s, struct evhttp_request *req)
 	    evhttp_find_header(evhttp_request_get_input_headers(req), "Host");
 	size_t len = host == NULL ? 0 : strlen(host);
 
-	if (len == 0 || len >= HOST_MAX ||
+	if (len == 0 || len >= LISTENER_HOST ||
 	    strspn(host,
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 		"0123456789.-_:[]") != len)
@@ -284,61 +279,6 @@ on_late(evutil_socket_t fd, short what, void *arg)
 	check_stopped(s);
 }
 
-static int
-set_host(struct server *s, int fd)
-{
-	struct sockaddr_storage sa;
-	socklen_t len = sizeof(sa);
-	char host[NI_MAXHOST], port[NI_MAXSERV];
-
-	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0 ||
-	    getnameinfo((struct sockaddr *)&sa, len, host, sizeof(host), port,
-		sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) != 0)
-		return -1;
-	snprintf(s->host, sizeof(s->host),
-	    sa.ss_family == AF_INET6 ? "[%.200s]:%s" : "%.200s:%s", host, port);
-	return 0;
-}
-
-static int
-listen_on(struct server *s, const struct addrinfo *ai)
-{
-	int on = 1, fd;
-
-	s->listener = evconnlistener_new_bind(s->base, NULL, NULL,
-	    LEV_OPT_REUSEABLE | LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC,
-	    SOMAXCONN, ai->ai_addr, (int)ai->ai_addrlen);
-	if (s->listener == NULL)
-		return -1;
-	fd = evconnlistener_get_fd(s->listener);
-	/* The sockets that are accepted inherit it. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	return set_host(s, fd);
-}
-
-static int
-open_listener(
-    struct server *s, const char *address, uint16_t port, struct err *e)
-{
-	struct addrinfo hints = {
-	    .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE};
-	struct addrinfo *list = NULL;
-	char service[8];
-	int error, rc = -1;
-
-	snprintf(service, sizeof(service), "%u", (unsigned)port);
-	error = getaddrinfo(address, service, &hints, &list);
-	if (error != 0)
-		return err_set(e, "%s: %s", address, gai_strerror(error));
-	for (struct addrinfo *ai = list; rc < 0 && ai != NULL; ai = ai->ai_next)
-		rc = listen_on(s, ai);
-	if (rc < 0)
-		err_set(e, "%s port %u: %s", address, (unsigned)port,
-		    strerror(errno));
-	freeaddrinfo(list);
-	return rc;
-}
-
 static void
 set_limits(struct server *s)
 {
@@ -368,7 +308,8 @@ server_new(struct event_base *base, struct broker *broker, const char *address,
 	    s->late == NULL)
 		goto memory;
 	set_limits(s);
-	if (open_listener(s, address, port, e) < 0) {
+	s->listener = listener_new(base, address, port, s->host, e);
+	if (s->listener == NULL) {
 		server_free(s);
 		return NULL;
 	}
