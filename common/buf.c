@@ -80,10 +80,12 @@ put_escape(char *to, unsigned char c)
 			*to++ = p[1];
 			return to;
 		}
-	memcpy(to, "u00", 3);
-	to[3] = hex[c >> 4];
-	to[4] = hex[c & 0xf];
-	return to + 5;
+	*to++ = 'u';
+	*to++ = '0';
+	*to++ = '0';
+	*to++ = hex[c >> 4];
+	*to++ = hex[c & 0xf];
+	return to;
 }
 
 /*

@@ -7,11 +7,9 @@
 void
 json_init(struct json *j, char *text, size_t len, int depth)
 {
-	*j = (struct json){.text = text,
-	    .at = text,
-	    .end = text + len,
-	    .depth = depth,
-	    .depth_max = depth};
+	*j = (struct json){.depth = depth, .depth_max = depth};
+	j->text = j->at = text;
+	j->end = text + len;
 }
 
 static bool
