@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "request.h"
 #include "sign.h"
@@ -85,6 +86,18 @@ parse_timestamp(const char *s, int64_t *seconds)
 	return 0;
 }
 
+/* Whose value is in doubt: the sender's first, or another's last? */
+static bool
+is_repeated(const struct request *r, const char *name)
+{
+	int count = 0;
+
+	for (size_t i = 0; i < r->header_count; i++)
+		if (strcasecmp(r->headers[i].name, name) == 0)
+			count++;
+	return count > 1;
+}
+
 const char *
 verifier_check(
     const struct verifier *v, const struct request *r, int64_t now_ms)
@@ -94,10 +107,16 @@ verifier_check(
 	const char *signature = request_header(r, "webhook-signature");
 	int64_t seconds, age_ms;
 
-	if (id == NULL || timestamp == NULL || signature == NULL)
-		return id == NULL       ? "no webhook-id"
-		    : timestamp == NULL ? "no webhook-timestamp"
-					: "no webhook-signature";
+	if (id == NULL)
+		return "no webhook-id";
+	if (timestamp == NULL)
+		return "no webhook-timestamp";
+	if (signature == NULL)
+		return "no webhook-signature";
+	if (is_repeated(r, "webhook-id"))
+		return "webhook-id comes more than once";
+	if (is_repeated(r, "webhook-timestamp"))
+		return "webhook-timestamp comes more than once";
 	if (parse_timestamp(timestamp, &seconds) == -1)
 		return "webhook-timestamp is not a number of seconds";
 	age_ms = now_ms - seconds * 1000;
