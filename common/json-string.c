@@ -230,7 +230,7 @@ move_down(char *to, const char *from, size_t n, const char *end)
 }
 
 char *
-json_string(struct json *j, size_t *len)
+json_read_string(struct json *j, size_t *len)
 {
 	char *start, *from, *at, *to;
 

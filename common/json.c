@@ -175,7 +175,7 @@ json_skip(struct json *j, struct json_slice *value)
 }
 
 bool
-json_integer(struct json *j, int64_t *n)
+json_read_integer(struct json *j, int64_t *n)
 {
 	struct json_slice value;
 	const char *at, *end;

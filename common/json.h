@@ -21,7 +21,8 @@
  *	return json_end(&j, e);
  *
  * Once something is wrong every call but the last fails, so it is enough to
- * ask at the end. Duplicate keys are the caller's affair.
+ * ask at the end. Duplicate keys are the caller's affair. No name here is one
+ * of jansson's, which the same programs link.
  */
 struct json {
 	char *text, *at, *end;
@@ -72,7 +73,7 @@ bool json_is(const struct json_slice *key, const char *name);
  * ends, its length in *len. One that holds a NUL or half a surrogate pair is
  * wrong (JSON_CONTENT). NULL if there is none.
  */
-char *json_string(struct json *j, size_t *len);
+char *json_read_string(struct json *j, size_t *len);
 
 /* Reads any value and leaves it as it is. */
 bool json_skip(struct json *j, struct json_slice *value);
@@ -81,7 +82,7 @@ bool json_skip(struct json *j, struct json_slice *value);
  * Reads an integer without fraction or exponent. Another value, or one out of
  * its range, gives false and is passed over; nothing is wrong then.
  */
-bool json_integer(struct json *j, int64_t *n);
+bool json_read_integer(struct json *j, int64_t *n);
 
 /*
  * Reads what is left of the text: white space. Returns 0, or -1 with *e if

@@ -31,7 +31,7 @@ field(void *line, const struct member *m)
 static char *
 read_string(struct json *j, size_t *len)
 {
-	return json_peek(j) == '"' ? json_string(j, len) : NULL;
+	return json_peek(j) == '"' ? json_read_string(j, len) : NULL;
 }
 
 /* Whether there is a C0 or C1 control character or a DEL in valid UTF-8. */
@@ -117,7 +117,7 @@ read_int(struct json *j, void *line, const struct member *m)
 {
 	int64_t n;
 
-	if (!json_integer(j, &n) || n < 1 || n > m->max)
+	if (!json_read_integer(j, &n) || n < 1 || n > m->max)
 		return m->what;
 	*(int *)field(line, m) = (int)n;
 	return NULL;
@@ -128,7 +128,7 @@ read_int64(struct json *j, void *line, const struct member *m)
 {
 	int64_t n;
 
-	if (!json_integer(j, &n) || n < 1 || n > m->max)
+	if (!json_read_integer(j, &n) || n < 1 || n > m->max)
 		return m->what;
 	*(int64_t *)field(line, m) = n;
 	return NULL;
@@ -140,7 +140,7 @@ read_ms(struct json *j, void *line, const struct member *m)
 {
 	int64_t n;
 
-	if (!json_integer(j, &n) || n < 0)
+	if (!json_read_integer(j, &n) || n < 0)
 		return m->what;
 	*(int64_t *)field(line, m) = n;
 	return NULL;
@@ -189,7 +189,7 @@ read_to(struct json *j, void *line, const struct member *m)
 	for (json_open(j, '['); json_more(j, ']'); ev->to_count++) {
 		int64_t *to, id;
 
-		if (!json_integer(j, &id) || id < 1)
+		if (!json_read_integer(j, &id) || id < 1)
 			return m->what;
 		if (ev->to_count == LINE_TO_MAX)
 			return "names more than 10000 webhooks";
@@ -216,7 +216,7 @@ read_body(struct json *j, void *line, const struct member *m)
 
 	(void)m;
 	if (json_peek(j) == '"') {
-		ev->body = json_string(j, &ev->body_len);
+		ev->body = json_read_string(j, &ev->body_len);
 		return ev->body == NULL ? "not a string" : NULL;
 	}
 	if (json_skip(j, &value)) {
