@@ -44,7 +44,7 @@ SAN_FLAGS = $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-omit-frame-pointer \
 
 # -iquote, as common/ has an err.h and <err.h> is another.
 WHK_CPPFLAGS = -D_GNU_SOURCE -DWHK_VERSION='"$(VERSION)"' -iquote common \
-	-iquote $(B) $(PKG_CFLAGS)
+	-iquote cmd -iquote $(B) $(PKG_CFLAGS)
 WHK_CFLAGS = -std=gnu11 $(WARNINGS) $(HARDENING) $(SAN_FLAGS) \
 	-ffunction-sections -fdata-sections
 WHK_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed -Wl,--gc-sections \
