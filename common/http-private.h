@@ -49,6 +49,7 @@ struct http_slot {
 
 	size_t read;        /* bytes of the body that came */
 	size_t lines, text; /* header lines, and their bytes */
+	bool whole_head;    /* its empty line came */
 	bool cut;           /* ended at read_max */
 	bool excess;        /* ended at a limit that is not the caller's */
 	bool again;         /* libcurl wanted to send it once more */

@@ -179,10 +179,13 @@ on_header(char *line, size_t one, size_t len, void *arg)
 	}
 	/* What an interim answer said is not this one's. */
 	if (len > 5 && memcmp(line, "HTTP/", 5) == 0) {
+		s->whole_head = false;
 		s->retry_after[0] = '\0';
 		buf_clear(&s->headers);
 	}
-	if ((line[0] | 0x20) == 'r')
+	if (line[0] == '\r' || line[0] == '\n')
+		s->whole_head = true;
+	else if ((line[0] | 0x20) == 'r')
 		take_retry_after(s, line, len);
 	if (s->keep_headers && s->headers.len + len <= HEADERS_KEPT)
 		buf_add(&s->headers, line, len);
@@ -287,7 +290,7 @@ reset(struct http_slot *s, const struct http_request *rq)
 	s->read_all = rq->read_all;
 	s->keep_headers = rq->verbose_headers;
 	s->read = s->lines = s->text = 0;
-	s->cut = s->excess = s->again = false;
+	s->whole_head = s->cut = s->excess = s->again = false;
 	s->requests = s->dialled = s->refused = 0;
 	s->address[0] = s->retry_after[0] = s->error[0] = '\0';
 	if (s->body.size > BODY_KEPT)
@@ -432,35 +435,52 @@ fill_times(const struct http_slot *s, struct http_answer *a)
 
 /* What the code means here, where it is not what the table says. */
 static enum http_error
-judge(const struct http_slot *s, CURLcode code, const char **why)
+judge_error(const struct http_slot *s, CURLcode code, const char **why)
 {
 	enum http_error error = error_of(code);
-	long os = 0;
+	long number = 0;
 
 	*why = s->error[0] != '\0' ? s->error : curl_easy_strerror(code);
-	curl_easy_getinfo(s->easy, CURLINFO_OS_ERRNO, &os);
-	if (error == HTTP_CONNECT && os != 0)
-		*why = strerror((int)os);
 	if (s->again) {
 		*why = "the connection ended before an answer came";
-		error = HTTP_RESET;
-	} else if (s->excess) {
+		return HTTP_RESET;
+	}
+	if (s->excess) {
 		*why = "the answer has too many headers";
-		error = HTTP_PROTOCOL;
-	} else if (s->cut && s->read_all) {
+		return HTTP_PROTOCOL;
+	}
+	if (s->cut) {
 		*why = "the answer is too long";
-		error = HTTP_PROTOCOL;
-	} else if (s->cut) {
-		error = HTTP_OK;
-	} else if (error == HTTP_CONNECT && s->refused > 0 && s->dialled == 0) {
+		return s->read_all ? HTTP_PROTOCOL : HTTP_OK;
+	}
+	if (error == HTTP_CONNECT && s->refused > 0 && s->dialled == 0) {
 		*why = "the address is not public";
-		error = HTTP_BLOCKED;
+		return HTTP_BLOCKED;
 	}
-	if (error == HTTP_OK && (s->body.failed || s->headers.failed)) {
-		*why = "no memory for the answer";
-		error = HTTP_PROTOCOL;
-	}
+	/* "Connection refused" is what people know. */
+	curl_easy_getinfo(s->easy, CURLINFO_OS_ERRNO, &number);
+	if (error == HTTP_CONNECT && number != 0)
+		*why = strerror((int)number);
 	return error;
+}
+
+/* libcurl is content with answers that end within their headers. */
+static enum http_error
+judge_answer(const struct http_slot *s, long status, const char **why)
+{
+	if (s->body.failed || s->headers.failed) {
+		*why = "no memory for the answer";
+		return HTTP_PROTOCOL;
+	}
+	if (status == 101) {
+		*why = "the answer switches to another protocol";
+		return HTTP_PROTOCOL;
+	}
+	if (status < 200 || !s->whole_head) {
+		*why = "the connection ended before an answer came";
+		return HTTP_RESET;
+	}
+	return HTTP_OK;
 }
 
 void
@@ -470,13 +490,14 @@ http_slot_answer(struct http_slot *s, CURLcode code, struct http_answer *a)
 	long status = 0;
 
 	*a = (struct http_answer){0};
-	a->error = judge(s, code, &why);
-	if (a->error == HTTP_OK) {
-		curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl_easy_getinfo(s->easy, CURLINFO_RESPONSE_CODE, &status);
+	a->error = judge_error(s, code, &why);
+	if (a->error == HTTP_OK)
+		a->error = judge_answer(s, status, &why);
+	if (a->error == HTTP_OK)
 		a->status = (int)status;
-	} else {
+	else
 		text_visible(a->detail, sizeof(a->detail), why, strlen(why));
-	}
 	a->body = s->body.data == NULL ? "" : s->body.data;
 	a->body_len = s->body.len;
 	a->headers = s->headers.data == NULL ? "" : s->headers.data;
