@@ -53,7 +53,7 @@ static const struct cli_option option_table[] = {
 	"of the body (application/json)", NULL, 0, 0},
     {'l', "lines", NULL, CLI_FLAG, AT(lines),
 	"read event lines, one event each", NULL, 0, 0},
-    {'j', "jobs", "N", CLI_INT, AT(jobs), "requests at once (8)", NULL, 1, 256},
+    {'j', "jobs", "N", CLI_INT, AT(jobs), "requests at once", NULL, 1, 256},
     {'n', "dry-run", NULL, CLI_FLAG, AT(dry_run),
 	"print event lines instead of sending", NULL, 0, 0},
     {'v', "verbose", NULL, CLI_FLAG, AT(verbose),
