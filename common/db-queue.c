@@ -515,13 +515,6 @@ db_call(struct db *db, const char *sql, struct args *a, db_done *done,
 	return 0;
 }
 
-void
-db_ping(struct db *db)
-{
-	if (db->state == READY && own_call(db, db_hello) == 0)
-		event_active(db->io, EV_WRITE, 0);
-}
-
 int
 db_calls(const struct db *db)
 {

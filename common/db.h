@@ -42,8 +42,8 @@ const char *db_text(const PGresult *r, int row, int column);
  * A field that is an array of numbers: *v is the caller's to free, NULL where
  * the field is null or the array empty. 0, or -1 if memory is out.
  */
-int db_longs(const PGresult *r, int row, int column, int64_t **v,
-    size_t *count);
+int
+db_longs(const PGresult *r, int row, int column, int64_t **v, size_t *count);
 
 /*
  * A queue of calls. They are sent in the order in which they were made, in
@@ -96,9 +96,6 @@ int db_calls(const struct db *db); /* queued and not answered yet */
  */
 int64_t db_now_ms(const struct db *db);
 bool db_known(const struct db *db);
-
-/* Asks for the clock again, so that an idle server is heard of. */
-void db_ping(struct db *db);
 
 /* Milliseconds since the server last answered anything; INT64_MAX: never. */
 int64_t db_silent_ms(const struct db *db);

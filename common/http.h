@@ -83,6 +83,13 @@ struct http_answer {
 	int64_t dns_us, connect_us, tls_us, wait_us, total_us;
 };
 
+/*
+ * How long a Retry-After value (RFC 9110, 10.2.3: seconds, or an HTTP date)
+ * asks to wait, in ms from now_ms (since 1970); 0 for a date that has passed;
+ * -1 where it is neither.
+ */
+int64_t http_retry_after(const char *value, int64_t now_ms);
+
 typedef void http_done(void *arg, const struct http_answer *answer);
 
 /*

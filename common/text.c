@@ -207,3 +207,17 @@ text_size(const char *s, int64_t *bytes)
 	*bytes = n << shift;
 	return 0;
 }
+
+bool
+text_has_control(const char *s)
+{
+	for (; *s != '\0'; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c < 0x20 || c == 0x7f)
+			return true;
+		if (c == 0xc2 && (unsigned char)s[1] < 0xa0)
+			return true;
+	}
+	return false;
+}

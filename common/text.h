@@ -18,6 +18,9 @@ size_t text_visible(char *dst, size_t size, const char *src, size_t len);
 /* Whether the len bytes at s are valid UTF-8 (RFC 3629), NUL allowed. */
 bool text_is_utf8(const char *s, size_t len);
 
+/* Whether there is a C0 or C1 control character or a DEL in valid UTF-8. */
+bool text_has_control(const char *s);
+
 /* Whether s is an event id: 1 to 128 of [A-Za-z0-9_-] (whk(5)). */
 bool text_is_id(const char *s);
 

@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * whk-poll takes messages off an SQS queue and prints them as event lines. A
+ * message is stored by whk.accept() first, deleted from the queue when that is
+ * committed, and only then printed, with the lease under which the reader may
+ * attempt it.
+ */
+#include <err.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "cli.h"
+#include "db.h"
+#include "http.h"
+#include "loop.h"
+#include "output.h"
+#include "sqs.h"
+#include "whk-poll/batch.h"
+#include "whk-poll/deletes.h"
+
+/* Messages and bytes in hand at which no more are asked for. */
+#define HAND_MESSAGES 2000
+#define HAND_BYTES ((size_t)16 << 20)
+
+/* Long polling, in seconds: as long as SQS has it, or just to be sure. */
+#define WAIT_LONG 20
+#define WAIT_SHORT 1
+
+/* How long a message that was only looked at stays hidden, in seconds. */
+#define PEEK_HIDDEN 5
+
+struct options {
+	const char *queue;
+	int64_t lease_ms, number, receives;
+	bool once, peek, verbose;
+};
+
+#define OPT(field) offsetof(struct options, field)
+
+static const struct cli_option options[] = {
+    {'q', "queue", "QUEUE", CLI_STRING, OPT(queue), "URL or name of the queue",
+	"WHK_QUEUE_URL", 0, 0},
+    {'1', "once", NULL, CLI_FLAG, OPT(once), "end when the queue is empty",
+	NULL, 0, 0},
+    {'n', "number", "N", CLI_INT, OPT(number), "end after N messages", NULL, 1,
+	INT64_MAX},
+    {'l', "lease", "TIME", CLI_DURATION, OPT(lease_ms),
+	"how long the reader may take", "WHK_LEASE", 1000, 43200000},
+    {'r', "receives", "N", CLI_INT, OPT(receives),
+	"requests for messages at once", NULL, 1, 64},
+    {'p', "peek", NULL, CLI_FLAG, OPT(peek),
+	"print only: neither store nor delete", NULL, 0, 0},
+    {'v', "verbose", NULL, CLI_FLAG, OPT(verbose),
+	"say at the end how many there were", NULL, 0, 0},
+};
+
+static const struct cli cli = {
+    .name = "whk-poll",
+    .operands = NULL,
+    .summary = "take events off an SQS queue and print them as lines",
+    .options = options,
+    .count = sizeof(options) / sizeof(options[0]),
+};
+
+struct poll {
+	const struct options *o;
+	struct loop loop;
+	struct http *http;
+	struct sqs *sqs;
+	struct db *db;
+	struct output *output;
+	struct deletes deletes;
+	struct event *again; /* when the queue is asked after a trouble */
+	struct backoff backoff;
+
+	struct batch gathering; /* to be accepted next */
+	struct batch accepting; /* in the call that is under way */
+	size_t bytes;           /* in both */
+	struct buf line;
+
+	int64_t receiving;    /* requests under way */
+	int64_t asked, taken; /* messages: asked for by these; ever taken */
+	int64_t wanted;       /* requests at once that seem worth it */
+	bool empty;           /* the last long poll brought nothing */
+	bool db_trouble, queue_trouble;
+	bool ending;
+	int64_t printed, repeats, bad;
+	int status;
+};
+
+static void receive_more(struct poll *);
+static void accept_more(struct poll *);
+
+/* Takes nothing new; ends once what was taken is done. */
+static void
+end(struct poll *p, int status)
+{
+	p->ending = true;
+	if (p->status == 0)
+		p->status = status;
+}
+
+static bool
+idle(const struct poll *p)
+{
+	return p->gathering.count == 0 && p->accepting.count == 0 &&
+	    deletes_done(&p->deletes) && output_empty(p->output);
+}
+
+/* Looks what is to be done next; called after whatever happened. */
+static void
+go_on(struct poll *p)
+{
+	accept_more(p);
+	if (!p->ending)
+		receive_more(p);
+	/* what a receive under way may still bring comes again by itself */
+	if (p->ending && idle(p))
+		loop_break(&p->loop);
+}
+
+/* Says that an error ends the program, as one that runs but once. */
+static void
+give_up(struct poll *p, const struct err *e)
+{
+	warnx("%s", e->msg);
+	end(p, err_status(e));
+	loop_break(&p->loop);
+}
+
+static void
+print(struct poll *p, const struct event_line *ev)
+{
+	buf_clear(&p->line);
+	line_event_write(&p->line, ev);
+	if (p->line.failed) {
+		/* stored and leased: it comes again through whk-due */
+		warnx("%s: out of memory", ev->id);
+		return;
+	}
+	output_line(p->output, p->line.data, p->line.len);
+	p->printed++;
+}
+
+/* What became of one message: print it if somebody is to have it now. */
+static void
+accepted_one(struct poll *p, const PGresult *r, int n, struct item *item)
+{
+	struct accept_row row;
+
+	if (accept_row(r, n, &row) == -1) {
+		warnx("%s: out of memory", item->event.id);
+		return;
+	}
+	if (!row.fresh)
+		p->repeats++;
+	if (row.to != NULL) {
+		item->event.attempt = 1;
+		item->event.to = row.to;
+		item->event.to_count = row.to_count;
+		item->event.lease_ms = row.lease_ms;
+		print(p, &item->event);
+		item->event.to = NULL;
+	}
+	free(row.to);
+	free(row.missing);
+}
+
+/*
+ * The batch is committed, and only now is anything deleted. Should the deletes
+ * fail, the messages come again and are found to be stored.
+ */
+static void
+accepted(void *arg, const struct err *e, const PGresult *r)
+{
+	struct poll *p = arg;
+	struct batch *b = &p->accepting;
+
+	if (e != NULL) {
+		give_up(p, e);
+		return;
+	}
+	for (size_t i = 0; i < b->count; i++)
+		deletes_add(&p->deletes, b->items[i]->receipt);
+	deletes_send(&p->deletes);
+	for (size_t i = 0; i < b->count; i++) {
+		accepted_one(p, r, (int)i, b->items[i]);
+		p->bytes -= b->items[i]->event.body_len;
+	}
+	batch_free(b);
+	go_on(p);
+}
+
+static void
+accept_more(struct poll *p)
+{
+	struct batch *b = &p->accepting;
+	struct err e;
+
+	if (p->accepting.count > 0 || p->gathering.count == 0)
+		return;
+	*b = p->gathering;
+	batch_init(&p->gathering);
+	if (accept_call(&b->accept, p->db, p->o->lease_ms, accepted, p, &e) ==
+	    -1)
+		give_up(p, &e);
+}
+
+static void
+take(struct poll *p, const struct sqs_message *m)
+{
+	struct item *item;
+	struct err e;
+
+	item = item_new(m, &e);
+	if (item == NULL) {
+		p->bad++;
+		warnx("message %s: %s: left in the queue",
+		    m->message_id != NULL ? m->message_id : "without an id",
+		    e.msg);
+		return;
+	}
+	p->taken++;
+	if (p->o->peek) {
+		print(p, &item->event);
+		free(item);
+		return;
+	}
+	p->bytes += item->event.body_len;
+	if (batch_add(&p->gathering, item) == -1) {
+		/* not stored, not deleted: the queue gives it again */
+		warnx("message %s: out of memory", m->message_id);
+		free(item);
+	}
+}
+
+/* The queue failed: say it once, and ask again after a while. */
+static void
+queue_failed(struct poll *p, const struct err *e)
+{
+	struct timeval tv;
+	int64_t ms;
+	bool first;
+
+	if (p->o->once || p->o->peek) {
+		give_up(p, e);
+		return;
+	}
+	ms = backoff_fail(&p->backoff, &first);
+	if (first)
+		warnx("%s: trying again", e->msg);
+	p->queue_trouble = true;
+	tv = (struct timeval){ms / 1000, ms % 1000 * 1000};
+	event_add(p->again, &tv);
+}
+
+/* How many requests at once are worth it: more while they come back full. */
+static void
+adapt(struct poll *p, size_t count)
+{
+	if (count == SQS_BATCH && p->wanted < p->o->receives)
+		p->wanted++;
+	else if (count == 0)
+		p->wanted = 1;
+	p->empty = count == 0;
+}
+
+struct receive {
+	struct poll *poll;
+	int max;
+};
+
+static void
+received(void *arg, const struct err *e, const struct sqs_message *messages,
+    size_t count)
+{
+	struct receive *rc = arg;
+	struct poll *p = rc->poll;
+
+	p->receiving--;
+	p->asked -= rc->max;
+	free(rc);
+	if (e != NULL) {
+		if (!p->ending)
+			queue_failed(p, e);
+		go_on(p);
+		return;
+	}
+	p->queue_trouble = false;
+	if (backoff_ok(&p->backoff))
+		warnx("the queue answers again");
+	adapt(p, count);
+	for (size_t i = 0; i < count; i++)
+		take(p, &messages[i]);
+	if (p->empty && (p->o->once || p->o->peek) && p->receiving == 0)
+		end(p, 0);
+	if (p->o->number > 0 && p->taken >= p->o->number)
+		end(p, 0);
+	go_on(p);
+}
+
+static void
+receive(struct poll *p, int max)
+{
+	struct receive *rc = malloc(sizeof(*rc));
+	bool once = p->o->once || p->o->peek;
+	struct err e;
+
+	if (rc == NULL) {
+		err_temporary(&e, "out of memory");
+		queue_failed(p, &e);
+		return;
+	}
+	*rc = (struct receive){p, max};
+	if (sqs_receive(p->sqs, max, once ? WAIT_SHORT : WAIT_LONG,
+		p->o->peek ? PEEK_HIDDEN : -1, received, rc, &e) == -1) {
+		free(rc);
+		queue_failed(p, &e);
+		return;
+	}
+	p->receiving++;
+	p->asked += max;
+}
+
+/* Whether there is room for what one more request may bring. */
+static bool
+has_room(const struct poll *p)
+{
+	return p->gathering.count + p->accepting.count + (size_t)p->asked <
+	    HAND_MESSAGES &&
+	    p->bytes < HAND_BYTES && !output_full(p->output) &&
+	    !p->db_trouble && !p->queue_trouble;
+}
+
+static void
+receive_more(struct poll *p)
+{
+	while (!p->ending && p->receiving < p->wanted && has_room(p)) {
+		int64_t max = SQS_BATCH;
+
+		/* empty once: the others may not be, but nothing new is asked
+		 */
+		if (p->empty && p->receiving > 0 && (p->o->once || p->o->peek))
+			return;
+		if (p->o->number > 0 &&
+		    max > p->o->number - p->taken - p->asked)
+			max = p->o->number - p->taken - p->asked;
+		if (max <= 0)
+			return;
+		receive(p, (int)max);
+	}
+}
+
+static void
+ask_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct poll *p = arg;
+
+	(void)fd;
+	(void)what;
+	p->queue_trouble = false;
+	go_on(p);
+}
+
+static void
+db_trouble(void *arg, const struct err *e)
+{
+	struct poll *p = arg;
+
+	if (p->o->once || (!e->temporary && !db_known(p->db))) {
+		give_up(p, e);
+		return;
+	}
+	p->db_trouble = true;
+	warnx("%s: waiting for it", e->msg);
+}
+
+static void
+db_over(void *arg)
+{
+	struct poll *p = arg;
+
+	p->db_trouble = false;
+	warnx("the database is there again");
+	go_on(p);
+}
+
+static void
+output_room(void *arg)
+{
+	go_on(arg);
+}
+
+static void
+output_failed(void *arg, const struct err *e)
+{
+	struct poll *p = arg;
+
+	warnx("%s", e->msg);
+	end(p, 1);
+	go_on(p);
+}
+
+static void
+stopped(void *arg)
+{
+	struct poll *p = arg;
+
+	end(p, 0);
+	go_on(p);
+}
+
+static void
+deleted(void *arg)
+{
+	go_on(arg);
+}
+
+static void
+upkept(void *arg, const struct err *e, const PGresult *r)
+{
+	(void)arg;
+	(void)r;
+	if (e != NULL)
+		warnx("%s", e->msg);
+}
+
+static const struct db_handler db_handler = {db_trouble, db_over, NULL};
+static const struct output_handler output_handler = {
+    output_room, output_failed};
+
+static int
+open_database(struct poll *p, struct err *e)
+{
+	struct args none = {0};
+
+	if (p->o->peek)
+		return 0;
+	p->db = db_new(p->loop.base, cli.name, NULL, &db_handler, p, e);
+	if (p->db == NULL)
+		return -1;
+	return db_call(p->db, "SELECT whk.upkeep()", &none, upkept, p, e);
+}
+
+static int
+open_all(struct poll *p, struct err *e)
+{
+	if (loop_init(&p->loop, stopped, p, e) == -1)
+		return -1;
+	p->again = evtimer_new(p->loop.base, ask_again, p);
+	p->http = http_new(p->loop.base, 64, NULL, "whk/" WHK_VERSION, e);
+	if (p->http == NULL || p->again == NULL)
+		return -1;
+	p->sqs = sqs_new(p->loop.base, p->http, p->o->queue, e);
+	p->output = output_new(
+	    p->loop.base, STDOUT_FILENO, 1 << 20, &output_handler, p, e);
+	if (p->sqs == NULL || p->output == NULL)
+		return -1;
+	if (deletes_init(&p->deletes, p->loop.base, p->sqs, deleted, p, e) ==
+	    -1)
+		return -1;
+	return open_database(p, e);
+}
+
+static void
+close_all(struct poll *p)
+{
+	deletes_free(&p->deletes);
+	sqs_free(p->sqs);
+	http_free(p->http);
+	db_free(p->db);
+	output_free(p->output);
+	batch_free(&p->gathering);
+	batch_free(&p->accepting);
+	buf_free(&p->line);
+	if (p->again != NULL)
+		event_free(p->again);
+	loop_free(&p->loop);
+}
+
+static int
+run(const struct options *o)
+{
+	struct poll p = {
+	    .o = o, .wanted = 1, .backoff = {.min_ms = 200, .max_ms = 30000}};
+	struct err e = {.msg = "out of memory", .temporary = true};
+
+	batch_init(&p.gathering);
+	batch_init(&p.accepting);
+	if (open_all(&p, &e) == -1) {
+		warnx("%s", e.msg);
+		p.status = err_status(&e);
+	} else {
+		receive_more(&p);
+		if (loop_run(&p.loop, &e) == -1) {
+			warnx("%s", e.msg);
+			p.status = 1;
+		}
+	}
+	if (o->verbose)
+		warnx("%lld printed, %lld repeats, %lld bad",
+		    (long long)p.printed, (long long)p.repeats,
+		    (long long)p.bad);
+	if (p.status == 0 && p.bad > 0)
+		p.status = 1;
+	close_all(&p);
+	return p.status;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options o = {.lease_ms = 300000, .receives = 16};
+	int first, status;
+
+	setprogname(cli.name);
+	status = cli_parse(&cli, argc, argv, &o, &first, stdout, stderr);
+	if (status != -1)
+		return status;
+	if (o.queue == NULL) {
+		warnx("no queue: give -q or set WHK_QUEUE_URL");
+		return 2;
+	}
+	status = run(&o);
+	cli_free(&cli, &o);
+	return status;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef WHK_POLL_DELETES_H
+#define WHK_POLL_DELETES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "err.h"
+#include "loop.h"
+#include "sqs.h"
+
+struct event;
+struct event_base;
+
+/*
+ * Messages to be deleted from the queue, by their receipt handles. What fails
+ * is tried again a few times; what then is still there comes again as a
+ * message, is found to be stored, and is deleted then.
+ */
+struct deletes {
+	struct sqs *sqs;
+	void (*changed)(void *); /* a request ended */
+	void *arg;
+	struct event *again;
+	struct backoff backoff;
+	char **receipts; /* waiting */
+	size_t count, size;
+	int active; /* requests under way */
+	int tries;  /* in a row that failed */
+};
+
+int deletes_init(struct deletes *d, struct event_base *base, struct sqs *sqs,
+    void (*changed)(void *), void *arg, struct err *e);
+
+void deletes_add(struct deletes *d, const char *receipt); /* copied */
+
+/* Starts requests for what waits, ten to one. */
+void deletes_send(struct deletes *d);
+
+bool deletes_done(const struct deletes *d); /* nothing waits or is under way */
+
+void deletes_free(struct deletes *d);
+
+#endif
