@@ -50,11 +50,15 @@ struct cli_list {
 
 /*
  * Reads argv into *values (a struct that the caller has filled with its
- * defaults), environment first, then options; they may stand between operands
- * and end at "--". Help, version and completion go to out, complaints to err.
+ * defaults): options, which may stand between operands and end at "--", and
+ * for those that were not given the environment, where an empty variable is
+ * none and a CLI_LIST takes its variable as one item. A "-" is an operand.
+ * Long options may be cut short. Help, version and completion go to out,
+ * complaints to err, with foreign bytes made visible.
  * Returns -1 when the program shall go on, with the operands moved to
  * argv[*first] and after; otherwise the status to exit with: 0 after help,
- * 2 after a complaint, 1 if out could not be written.
+ * 2 after a complaint, 1 if out could not be written; then the lists in
+ * *values are freed already.
  */
 int cli_parse(const struct cli *cli, int argc, char **argv, void *values,
     int *first, FILE *out, FILE *err);

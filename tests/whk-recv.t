@@ -11,8 +11,8 @@ secret=MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
 
 # post [CURL OPTION...]: the answer's status, or "curl" and its exit status.
 post() {
-	code=$(curl -s -m 10 -o "$T/answer" -w '%{http_code}' "$recv_url" "$@") ||
-		code="curl $?"
+	code=$(curl -s -m 10 -o "$T/answer" -w '%{http_code}' \
+		"$recv_url" "$@") || code="curl $?"
 	printf '%s\n' "$code"
 }
 
@@ -33,7 +33,8 @@ raw() {
 
 # signed TIMESTAMP BODY [CURL OPTION...]: posts it with the right signature.
 signed() {
-	key=$(printf %s "$secret" | openssl base64 -d -A | od -An -tx1 | tr -d ' \n')
+	key=$(printf %s "$secret" | openssl base64 -d -A | od -An -tx1 |
+		tr -d ' \n')
 	signature=v1,$(printf 'msg_1.%s.%s' "$1" "$2" |
 		openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary |
 		openssl base64 -A)
@@ -90,7 +91,8 @@ exits 1 "a port that is taken" sh -c '
 	whk-recv -p 0 -u taken -t 10 & while [ ! -s taken ]; do sleep 0.01; done
 	whk-recv -p "$(sed "s/.*://" taken)"; status=$?
 	kill $!; wait; exit $status'
-err_like "cannot listen on 127.0.0.1 port [0-9]+: Address already in use" "is said"
+err_like "cannot listen on 127.0.0.1 port [0-9]+: Address already in use" \
+	"is said"
 
 start_recv -i -n 1
 post -d "$hello" -H "X-Odd: $(printf '\033[1m')" -A '' -H 'Accept:' >/dev/null
@@ -112,9 +114,13 @@ post -d "$hello" -H 'X-A: 1' -H 'x-a: 2' >/dev/null
 printf 'a\0\377' | post --data-binary @- >/dev/null
 recv_url="$recv_url/p?q" post -d 'a\"	b' >/dev/null
 reap "$recv_pid"
-is "$(jq -sc 'map([.method, .path, .headers["x-a"], .headers["content-length"],
-	.body, .body_base64, .verified, .answer])' recv.out)" \
-	'[["POST","/","1, 2","33","{\"event\": \"Hello webhooks world\"}",null,null,"200"],["POST","/",null,"3",null,"YQD/",null,"reset"],["POST","/p?q",null,"5","a\\\"\tb",null,null,"reset"]]' \
+cat >wanted <<'END'
+["POST","/","1, 2","33","{\"event\": \"Hello webhooks world\"}",null,null,"200"]
+["POST","/",null,"3",null,"YQD/",null,"reset"]
+["POST","/p?q",null,"5","a\\\"\tb",null,null,"reset"]
+END
+is "$(jq -c '[.method, .path, .headers["x-a"], .headers["content-length"],
+	.body, .body_base64, .verified, .answer]' recv.out)" "$(cat wanted)" \
 	"-j prints JSON lines"
 like "$(jq -r .time recv.out | head -n 1)" \
 	'^20[0-9-]{8}T[0-9:]{8}\.[0-9]{3}Z$' "with the time"
@@ -140,10 +146,14 @@ is "$(wc -c <recv.out)" 2097154 "arrives whole"
 stop "$recv_pid"
 
 start_recv
-printf 'POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\none%s%s' \
-	"$(printf 'POST /2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\ntw\r\n01\r\no\r\n0\r\nX-T: 1\r\n\r\n.')" \
-	"$(printf 'POST /3 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nConnection: Close\r\n\r\nthree')" |
-	sed 's/^\.POST/POST/' | raw >answers
+{
+	printf 'POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\none'
+	printf 'POST /2 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n'
+	printf '\r\n2;x=y\r\ntw\r\n01\r\no\r\n0\r\nX-T: 1\r\n\r\n'
+	printf 'POST /3 HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n'
+	printf 'Connection: Close\r\n\r\nthree'
+} >pipelined
+raw <pipelined >answers
 is "$(grep -c '^HTTP/1.1 200 OK' answers)" 3 "three requests in one write"
 is "$(tr '\n' ' ' <recv.out)" "one two three " "with all their bodies, in turn"
 is "$(grep -c '^connection: close' answers)" 1 "the last one closes"
@@ -163,7 +173,7 @@ refused() {
 	printf "$3" | raw >answers
 	like "$(head -n 1 answers)" "^HTTP/1.1 $1 " "$2 is answered with $1"
 }
-host='HTTP/1.1\r\nHost: a\r\n'
+host='HTTP/1.1\r\nHost: a\r\n' chunks='Transfer-Encoding: chunked\r\n\r\n'
 refused 400 "what is no HTTP" 'hello there\r\n\r\n'
 refused 400 "a request without a host" 'GET / HTTP/1.1\r\n\r\n'
 refused 400 "a method that is no token" "G(T / $host\\r\\n"
@@ -173,23 +183,25 @@ refused 400 "a folded header" "GET / ${host}A: 1\\r\\n 2\\r\\n\\r\\n"
 refused 400 "a space before the colon" "GET / ${host}A : 1\\r\\n\\r\\n"
 refused 400 "a NUL in a header" "GET / ${host}A: 1\\0002\\r\\n\\r\\n"
 refused 400 "a CR in a header" "GET / ${host}A: 1\\r2\\r\\n\\r\\n"
-refused 400 "a line that ends with LF alone" "GET / ${host}A: 1\\nB: 2\\r\\n\\r\\n"
-refused 400 "a length that is none" "POST / ${host}Content-Length: -1\\r\\n\\r\\n"
+refused 400 "a line that ends with LF alone" \
+	"GET / ${host}A: 1\\nB: 2\\r\\n\\r\\n"
+refused 400 "a length that is none" \
+	"POST / ${host}Content-Length: -1\\r\\n\\r\\n"
 refused 400 "two lengths" \
 	"POST / ${host}Content-Length: 1\\r\\nContent-Length: 2\\r\\n\\r\\nab"
 refused 400 "a length besides chunks" \
-	"POST / ${host}Content-Length: 3\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n0\\r\\n\\r\\n"
+	"POST / ${host}Content-Length: 3\\r\\n${chunks}0\\r\\n\\r\\n"
 refused 501 "a coding that is not known" \
 	"POST / ${host}Transfer-Encoding: gzip\\r\\n\\r\\n"
 refused 413 "a body over 16 MiB" \
 	"POST / ${host}Content-Length: 16777217\\r\\n\\r\\n"
 refused 417 "another expectation" "POST / ${host}Expect: tea\\r\\n\\r\\n"
-chunked="POST / ${host}Transfer-Encoding: chunked\\r\\n\\r\\n"
-refused 400 "a chunk size that is none" "${chunked}x\\r\\n"
-refused 400 "a chunk that is too large" "${chunked}1000001\\r\\n"
-refused 400 "a chunk that is longer than it says" "${chunked}1\\r\\nab\\r\\n"
+refused 400 "a chunk size that is none" "POST / $host$chunksx\\r\\n"
+refused 400 "a chunk that is too large" "POST / $host$chunks1000001\\r\\n"
+refused 400 "a chunk that is longer than it says" "POST / $host$chunks1\\r\\nab\\r\\n"
 perl -e 'print "GET / HTTP/1.1\r\nHost: a\r\nA: ", "x" x 70000' | raw >answers
-like "$(head -n 1 answers)" '^HTTP/1.1 431 ' "a head over 64 KiB is answered with 431"
+like "$(head -n 1 answers)" '^HTTP/1.1 431 ' \
+	"a head over 64 KiB is answered with 431"
 perl -e 'print "GET / HTTP/1.1\r\nHost: a\r\n", "A: 1\r\n" x 100, "\r\n"' |
 	raw >answers
 like "$(head -n 1 answers)" '^HTTP/1.1 431 ' "as are 101 headers"
@@ -201,8 +213,13 @@ status_is 0 "they do not make it fail"
 # --- signatures --------------------------------------------------------------
 
 now=$(date +%s)
-printf '# old\nwhsec_c2VjcmV0LW9mLWEtcm90YXRlZC1lbmRwb2ludA==\n\n# new\nwhsec_%s\n' \
-	"$secret" >secrets
+cat >secrets <<END
+# old
+whsec_c2VjcmV0LW9mLWEtcm90YXRlZC1lbmRwb2ludA==
+
+# new
+whsec_$secret
+END
 start_recv -j -s secrets -n 2
 is "$(signed "$now" "$hello")" 200 "a right signature"
 is "$(signed $((now - 290)) "$hello")" 200 "290 seconds old"
@@ -335,7 +352,8 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
 	post --data-binary @big -m 15 >"post.$i" &
 done
 wait_for "[ \"\$(cat post.* | grep -c 200)\" -ge 4 ]"
-ok "a stalled reader holds requests up" test "$(cat post.* | grep -c 200)" -lt 12
+ok "a stalled reader holds requests up" \
+	test "$(cat post.* | grep -c 200)" -lt 12
 cat <&3 | wc -c >counted
 exec 3<&-
 reap "$recv_pid"
