@@ -196,9 +196,10 @@ refused 501 "a coding that is not known" \
 refused 413 "a body over 16 MiB" \
 	"POST / ${host}Content-Length: 16777217\\r\\n\\r\\n"
 refused 417 "another expectation" "POST / ${host}Expect: tea\\r\\n\\r\\n"
-refused 400 "a chunk size that is none" "POST / $host$chunksx\\r\\n"
-refused 400 "a chunk that is too large" "POST / $host$chunks1000001\\r\\n"
-refused 400 "a chunk that is longer than it says" "POST / $host$chunks1\\r\\nab\\r\\n"
+refused 400 "a chunk size that is none" "POST / $host${chunks}x\\r\\n"
+refused 400 "a chunk that is too large" "POST / $host${chunks}1000001\\r\\n"
+refused 400 "a chunk that is longer than it says" \
+	"POST / $host${chunks}1\\r\\nab\\r\\n"
 perl -e 'print "GET / HTTP/1.1\r\nHost: a\r\nA: ", "x" x 70000' | raw >answers
 like "$(head -n 1 answers)" '^HTTP/1.1 431 ' \
 	"a head over 64 KiB is answered with 431"
