@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef WHK_TABLE_H
+#define WHK_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "buf.h"
+
+/*
+ * A table for people, its columns aligned, a title above each. Cells come one
+ * by one, from left to right. What a terminal could act on is made visible;
+ * nothing is cut: a cell wider than TABLE_WIDE pushes those beside it.
+ */
+#define TABLE_COLUMNS 16
+#define TABLE_WIDE 40
+
+struct table_column {
+	const char *title;
+	bool right; /* aligned to the right, as numbers are */
+};
+
+struct table {
+	const struct table_column *columns;
+	size_t count;
+	int widths[TABLE_COLUMNS];
+	char **cells; /* that are held */
+	size_t held, size;
+	bool failed; /* memory was out */
+};
+
+/*
+ * Starts a table whose titles are its first row. The columns, up to
+ * TABLE_COLUMNS, are borrowed. Wide characters count as such in a locale that
+ * knows UTF-8.
+ */
+void
+table_init(struct table *t, const struct table_column *columns, size_t count);
+
+/* Adds a cell; NULL or "" is shown as "-". */
+void table_add(struct table *t, const char *text);
+
+/*
+ * Adds the rows that are held to *out and forgets them. A column keeps its
+ * width or grows, so a long table may be written in parts. Returns 0, or -1
+ * if memory is out.
+ */
+int table_write(struct table *t, struct buf *out);
+
+void table_free(struct table *t);
+
+#endif
