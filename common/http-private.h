@@ -17,6 +17,7 @@
  *
  *	http.c		the interface; starts requests and hands out answers
  *	http-slot.c	one request on one easy handle of libcurl
+ *	http-answer.c	what came of it
  *	http-socket.c	libcurl's sockets and timer on the event loop
  */
 

@@ -15,7 +15,8 @@ struct guard;
  * HTTP/1.1 requests, many at once, on an event loop: libcurl's multi_socket
  * interface. Handles, connections, DNS and TLS sessions are reused. Redirects
  * are never followed, no proxy of the environment is used, nothing is
- * uncompressed, TLS is verified.
+ * uncompressed. TLS is verified, by the system's authorities or those in the
+ * file that SSL_CERT_FILE names.
  */
 struct http;
 
@@ -47,35 +48,40 @@ struct http_sigv4 {
  * struct itself only during http_start().
  */
 struct http_request {
-	const char *method;	    /* "POST"; "GET" has no body */
+	const char *method; /* "POST"; "GET" has no body */
 	const char *url;
-	const char *const *headers; /* whole lines, "name: value", no CR or LF,
-				       no empty value; with a body, one has
-				       to be content-type */
+	/*
+	 * Whole lines, "name: value", no CR or LF, no empty value. With a
+	 * body, one has to be content-type.
+	 */
+	const char *const *headers;
 	size_t header_count;
 	const void *body;
 	size_t body_len;
-	int64_t timeout_ms;	    /* for the whole of it; over 0 */
-	int64_t connect_ms;	    /* up to and with the TLS handshake */
-	size_t read_max;	    /* bytes of the answer's body that are read */
-	size_t keep_max;	    /* ... and kept; the rest is thrown away */
-	bool read_all;		    /* more than read_max is HTTP_PROTOCOL;
-				       else the rest is not read: HTTP_OK */
-	bool verbose_headers;	    /* keep the answer's header lines */
+	int64_t timeout_ms; /* for the whole of it; over 0 */
+	int64_t connect_ms; /* up to and with the TLS handshake */
+	/*
+	 * Bytes of the answer's body that are read, and that are kept, the
+	 * rest being thrown away. More than read_max is HTTP_PROTOCOL with
+	 * read_all, and else HTTP_OK, with the rest not read.
+	 */
+	size_t read_max, keep_max;
+	bool read_all;
+	bool verbose_headers;           /* keep the answer's header lines */
 	const struct http_sigv4 *sigv4; /* or NULL */
 };
 
 /* What came. Valid during the call of done. */
 struct http_answer {
 	enum http_error error;
-	int status;		/* 0 where error is not HTTP_OK */
-	char detail[160];	/* libcurl's words for an error, visible */
-	const char *body;	/* up to keep_max bytes, NUL after them */
+	int status;       /* 0 where error is not HTTP_OK */
+	char detail[160]; /* libcurl's words for an error, visible */
+	const char *body; /* up to keep_max bytes, NUL after them */
 	size_t body_len;
-	const char *headers;	/* header lines with CRLF, up to 4 KiB */
+	const char *headers; /* header lines with CRLF, up to 4 KiB */
 	size_t headers_len;
-	char retry_after[64];	/* the header's value, or "" */
-	char address[64];	/* the address dialled, or "" */
+	char retry_after[64]; /* the header's value, or "" */
+	char address[64];     /* dialled or refused, or "" */
 	/*
 	 * Microseconds: dns, connect and tls each by itself (0 where a
 	 * connection was reused), wait until the first byte, all in all.

@@ -30,7 +30,7 @@ struct input_handler {
 	void (*end)(void *arg, const struct err *e);
 };
 
-/* Starts reading fd. NULL with *e on failure. h and arg are kept, not copied. */
+/* Starts reading fd. NULL with *e on failure. h and arg are kept. */
 struct input *input_new(struct event_base *base, int fd,
     const struct input_handler *h, void *arg, struct err *e);
 

@@ -47,7 +47,7 @@ bool loop_can_poll(int fd);
  */
 struct backoff {
 	int64_t min_ms, max_ms; /* set by the owner */
-	int64_t wait_ms;	/* 0: no failure since the last success */
+	int64_t wait_ms;        /* 0: no failure since the last success */
 };
 
 /*
