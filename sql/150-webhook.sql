@@ -106,7 +106,9 @@ $$;
 
 -- Webhooks in the order of their ids, those after the id "after", max at the
 -- most; narrowed by what is not null: ids, tenant (theirs, exactly), a type
--- that they would get (of the tenant given), a state.
+-- that they would get (of the tenant given), a state. Where now is given as
+-- statement_timestamp() it becomes a part of the caller's plan, and a page
+-- costs what is on it.
 CREATE OR REPLACE FUNCTION whk.list(ids bigint[], of_tenant text,
 	gets_type text, in_state text, after bigint, max int,
 	now timestamptz DEFAULT clock_timestamp())
@@ -119,8 +121,8 @@ LANGUAGE sql STABLE AS $$
 	FROM whk.webhook w
 	WHERE w.id > after
 		AND (ids IS NULL OR w.id = ANY (ids))
-		AND (gets_type IS NULL OR w.id IN (
-			SELECT whk.routes(gets_type, of_tenant)))
+		AND (gets_type IS NULL OR w.id = ANY (ARRAY(
+			SELECT whk.routes(gets_type, of_tenant))))
 		AND (of_tenant IS NULL OR w.tenant = of_tenant
 			OR gets_type IS NOT NULL AND w.tenant IS NULL)
 		AND (in_state IS NULL OR whk.state(w, now) = in_state)
