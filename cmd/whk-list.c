@@ -104,11 +104,12 @@ static PGresult *
 ask(struct list *l, int64_t after, struct err *e)
 {
 	static const char as_lines[] =
-	    "SELECT id, line"
-	    " FROM whk.list(nullif($1, '{}'), $2, $3, $4, $5, $6::int)";
+	    "SELECT id, line FROM whk.list(nullif($1, '{}'), $2, $3, $4, $5,"
+	    " $6::int, statement_timestamp())";
 	static const char as_table[] =
 	    "SELECT id, state, tenant, events, url, description"
-	    " FROM whk.list(nullif($1, '{}'), $2, $3, $4, $5, $6::int)";
+	    " FROM whk.list(nullif($1, '{}'), $2, $3, $4, $5,"
+	    " $6::int, statement_timestamp())";
 	struct args a = {0};
 	PGresult *r;
 

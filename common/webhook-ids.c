@@ -51,7 +51,8 @@ ask(PGconn *db, const int64_t *ids, size_t count, struct err *e)
 	args_longs(&a, ids, count);
 	args_long(&a, (int64_t)count);
 	r = db_query(db,
-	    "SELECT id, line FROM whk.list($1, NULL, NULL, NULL, 0, $2::int)",
+	    "SELECT id, line FROM whk.list($1, NULL, NULL, NULL, 0, $2::int,"
+	    " statement_timestamp())",
 	    &a, e);
 	args_free(&a);
 	return r;
