@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "clock.h"
-#include "line.h"
+#include "line-private.h"
 
 /* The names come with what stands before and after them. */
 static void
@@ -46,10 +46,8 @@ add_number(struct buf *b, const char *name, int64_t n)
  * the brace.
  */
 static void
-end_line(struct buf *b, size_t start, const char *extra)
+end_line(struct buf *b, size_t start)
 {
-	if (extra != NULL)
-		buf_text(b, extra);
 	buf_add(b, "}\n", 2);
 	if (!b->failed)
 		b->data[start] = '{';
@@ -76,7 +74,30 @@ line_event_write(struct buf *b, const struct event_line *ev)
 		buf_add(b, "]", 1);
 	}
 	add_time(b, ",\"lease\":", ev->lease_ms);
-	end_line(b, start, ev->extra);
+	if (ev->extra != NULL)
+		buf_text(b, ev->extra);
+	end_line(b, start);
+}
+
+/*
+ * Adds the members that came with an event, but for those that have a name
+ * which means something in an attempt line.
+ */
+static void
+add_extra(struct buf *b, char *extra)
+{
+	struct json_slice key, value;
+	struct json j;
+
+	/* As if in the midst of an object: before the next comma. */
+	json_init(&j, extra, strlen(extra), LINE_DEPTH);
+	while (
+	    json_more(&j, '}') && json_key(&j, &key) && json_skip(&j, &value)) {
+		if (line_find_member(line_attempt_members, &key) != NULL)
+			continue;
+		buf_add(b, ",", 1);
+		buf_add(b, key.text, (size_t)(j.at - key.text));
+	}
 }
 
 void
@@ -97,5 +118,7 @@ line_attempt_write(struct buf *b, const struct attempt_line *at)
 	if (at->ms >= 0)
 		add_number(b, ",\"ms\":", at->ms);
 	add_time(b, ",\"next\":", at->next_ms);
-	end_line(b, start, at->extra);
+	if (at->extra != NULL)
+		add_extra(b, at->extra);
+	end_line(b, start);
 }

@@ -78,7 +78,10 @@ int line_attempt_parse(
     char *line, size_t len, struct attempt_line *at, struct err *e);
 void line_attempt_free(struct attempt_line *at);
 
-/* Adds the line for at with its LF; what is not said is left out. */
+/*
+ * Adds the line for at with its LF; what is not said is left out, and of extra
+ * what has the name of a member.
+ */
 void line_attempt_write(struct buf *b, const struct attempt_line *at);
 
 #endif

@@ -392,6 +392,28 @@ test_attempt(void **state)
 	    "{\"event\":\"a\",\"webhook\":7}");
 }
 
+/* What an event line had of its own does not get in the way. */
+static void
+test_attempt_extra(void **state)
+{
+	char extra[] = ",\"status\":\"new\",\"x\":[1,{\"ms\":2}],"
+		       "\"t\\u0079pe\":1,\"next\":null,\"y\":\"z\"";
+	struct attempt_line at = {.event = "a",
+	    .webhook = 7,
+	    .at_ms = -1,
+	    .ms = -1,
+	    .next_ms = -1,
+	    .extra = extra};
+	struct buf b = {0};
+
+	(void)state;
+	line_attempt_write(&b, &at);
+	assert_string_equal("{\"event\":\"a\",\"webhook\":7,"
+			    "\"x\":[1,{\"ms\":2}],\"y\":\"z\"}\n",
+	    b.data);
+	buf_free(&b);
+}
+
 static void
 assert_bad_attempt(const char *text, const char *msg)
 {
@@ -439,6 +461,7 @@ main(void)
 	    cmocka_unit_test(test_depth),
 	    cmocka_unit_test(test_many),
 	    cmocka_unit_test(test_attempt),
+	    cmocka_unit_test(test_attempt_extra),
 	    cmocka_unit_test(test_bad_attempt),
 	};
 
