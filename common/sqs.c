@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "aws.h"
 #include "buf.h"
 #include "http.h"
 #include "sqs-json.h"
-#include "sqs-url.h"
+#include "sqs-place.h"
 
 /* Bytes of an answer: ten messages of which every character is escaped. */
 #define ANSWER_MAX (SQS_BATCH * SQS_MESSAGE_MAX * 6 + ((size_t)1 << 20))
@@ -18,9 +17,6 @@
 /* Milliseconds that a request may take, a long poll's wait not counted. */
 #define REQUEST_MS 10000
 #define CONNECT_MS 5000
-
-/* The region that is signed for where a server of one's own has none. */
-#define OTHER_REGION "us-east-1"
 
 enum kind { GET_URL, RECEIVE, SEND, DELETE };
 
@@ -54,80 +50,14 @@ TAILQ_HEAD(ops, op);
 
 struct sqs {
 	struct http *http;
-	struct aws aws;
-	struct http_sigv4 sigv4;
-	bool sign;
-	EVP_MD *md5;    /* NULL where the library has none */
-	char *endpoint; /* where requests go */
-	char *name;     /* the queue as it was given, for messages */
-	char *url;      /* its URL; NULL until a name is resolved */
-	char region[64];
+	struct sqs_place place;
+	EVP_MD *md5;          /* NULL where the library has none */
 	struct op *resolving; /* the GET_URL under way */
 	struct ops active;    /* started, resolving among them */
 	struct ops waiting;   /* for the URL */
 	bool busy;            /* calls callbacks of which one may free it */
 	bool freed;           /* one did */
 };
-
-/* Sets q->endpoint (and q->url, if the queue is given by URL). */
-static int
-locate(struct sqs *q, const char *queue, struct err *e)
-{
-	if (strstr(queue, "://") != NULL) {
-		if (sqs_url_check("queue", queue, e) == -1)
-			return -1;
-		q->url = strdup(queue);
-		q->endpoint = q->url == NULL ? NULL : sqs_url_base(queue);
-	} else if (sqs_url_check_name(queue, e) == -1) {
-		return -1;
-	} else if (q->aws.endpoint != NULL) {
-		if (sqs_url_check("endpoint", q->aws.endpoint, e) == -1)
-			return -1;
-		q->endpoint = sqs_url_endpoint(q->aws.endpoint);
-	} else if (q->aws.region == NULL) {
-		return err_set(e,
-		    "queue %s: a name needs AWS_REGION or "
-		    "AWS_ENDPOINT_URL; or give the queue's URL",
-		    queue);
-	} else {
-		q->endpoint = sqs_url_amazon(q->aws.region);
-	}
-	return q->endpoint == NULL ? err_set(e, "out of memory") : 0;
-}
-
-/* Decides whether and how requests are signed. */
-static int
-identify(struct sqs *q, struct err *e)
-{
-	bool amazon = sqs_url_region(q->endpoint, q->region, sizeof(q->region));
-
-	if (amazon && q->aws.key == NULL)
-		return err_set(e, "queue %s: no credentials: %s", q->name,
-		    q->aws.refused != NULL ? q->aws.refused
-					   : "set AWS_ACCESS_KEY_ID and "
-					     "AWS_SECRET_ACCESS_KEY, or a "
-					     "profile");
-	if (q->region[0] == '\0')
-		strlcpy(q->region,
-		    q->aws.region != NULL ? q->aws.region
-			: amazon          ? ""
-					  : OTHER_REGION,
-		    sizeof(q->region));
-	if (q->region[0] == '\0')
-		return err_set(
-		    e, "queue %s: no region: set AWS_REGION", q->name);
-	q->sign = q->aws.key != NULL;
-	if (q->sign && !sqs_url_signable(q->endpoint))
-		return err_set(e,
-		    "%s: requests to such a path cannot be signed",
-		    q->endpoint);
-	q->sigv4 = (struct http_sigv4){.region = q->region,
-	    .service = "sqs",
-	    .key = q->aws.key,
-	    .secret = q->aws.secret,
-	    .token = q->aws.token};
-	return 0;
-}
 
 struct sqs *
 sqs_new(struct event_base *base, struct http *http, const char *queue,
@@ -143,11 +73,7 @@ sqs_new(struct event_base *base, struct http *http, const char *queue,
 	TAILQ_INIT(&q->active);
 	TAILQ_INIT(&q->waiting);
 	q->http = http;
-	q->name = strdup(queue);
-	if (q->name == NULL)
-		err_set(e, "out of memory");
-	else if (aws_load(&q->aws, e) == 0 && locate(q, queue, e) == 0 &&
-	    identify(q, e) == 0) {
+	if (sqs_place_init(&q->place, queue, e) == 0) {
 		q->md5 = EVP_MD_fetch(NULL, "MD5", NULL);
 		return q;
 	}
@@ -179,10 +105,7 @@ static void
 release(struct sqs *q)
 {
 	EVP_MD_free(q->md5);
-	aws_free(&q->aws);
-	free(q->endpoint);
-	free(q->name);
-	free(q->url);
+	sqs_place_free(&q->place);
 	free(q);
 }
 
@@ -215,7 +138,7 @@ static int
 start(struct sqs *q, struct op *op, struct err *e)
 {
 	struct http_request rq = {.method = "POST",
-	    .url = q->endpoint,
+	    .url = q->place.endpoint,
 	    .headers = headers[op->kind],
 	    .header_count = 2,
 	    .timeout_ms = op->timeout_ms,
@@ -223,13 +146,14 @@ start(struct sqs *q, struct op *op, struct err *e)
 	    .read_max = ANSWER_MAX,
 	    .keep_max = ANSWER_MAX,
 	    .read_all = true,
-	    .sigv4 = q->sign ? &q->sigv4 : NULL};
+	    .sigv4 = q->place.sign ? &q->place.sigv4 : NULL};
 
 	if (!op->complete) {
 		buf_text(&op->body,
 		    op->kind == GET_URL ? "\"QueueName\":" : "\"QueueUrl\":");
-		buf_json(&op->body, op->kind == GET_URL ? q->name : q->url,
-		    strlen(op->kind == GET_URL ? q->name : q->url));
+		buf_json(&op->body,
+		    op->kind == GET_URL ? q->place.name : q->place.url,
+		    strlen(op->kind == GET_URL ? q->place.name : q->place.url));
 		buf_text(&op->body, "}");
 		op->complete = true;
 	}
@@ -276,8 +200,9 @@ judge(const struct sqs *q, const struct op *op,
 	if (answer->status == 200)
 		return 0;
 	sqs_json_error(answer->status, answer->body, answer->body_len, &inner);
-	if (answer->status == 403 && !q->sign && q->aws.refused != NULL)
-		return err_set(e, "%s; %s", inner.msg, q->aws.refused);
+	if (answer->status == 403 && !q->place.sign &&
+	    q->place.aws.refused != NULL)
+		return err_set(e, "%s; %s", inner.msg, q->place.aws.refused);
 	*e = inner;
 	return -1;
 }
@@ -301,7 +226,7 @@ take(const struct sqs *q, const struct op *op, const struct http_answer *answer,
 	    sqs_json_url(j, body, answer->body_len, &inner) == NULL)
 		rc = -1;
 	if (rc == -1) {
-		err_set(e, "%s: %s", q->name, inner.msg);
+		err_set(e, "%s: %s", q->place.name, inner.msg);
 		e->temporary = inner.temporary;
 	}
 	return rc;
@@ -333,16 +258,16 @@ flush_waiting(struct sqs *q, const struct err *e)
 		release(q);
 }
 
+/* The URL is known; or it is NULL, and e says why not. */
 static void
-resolved(struct sqs *q, const struct sqs_json *j, const struct err *e)
+resolved(struct sqs *q, const char *url, const struct err *e)
 {
 	struct err memory;
 
 	q->resolving = NULL;
-	if (e == NULL) {
-		q->url = strdup(
-		    json_string_value(json_object_get(j->root, "QueueUrl")));
-		if (q->url == NULL) {
+	if (url != NULL) {
+		q->place.url = strdup(url);
+		if (q->place.url == NULL) {
 			err_temporary(&memory, "out of memory");
 			e = &memory;
 		}
@@ -372,7 +297,9 @@ done(void *arg, const struct http_answer *answer)
 		else
 			fail(op, &e);
 	} else if (op->kind == GET_URL) {
-		resolved(q, &j, NULL);
+		resolved(q,
+		    json_string_value(json_object_get(j.root, "QueueUrl")),
+		    NULL);
 	} else if (op->kind == RECEIVE) {
 		op->received(op->arg, NULL, j.messages, j.count);
 	} else {
@@ -421,13 +348,13 @@ submit(struct sqs *q, struct op *op, struct err *e)
 {
 	int rc;
 
-	if (q->url != NULL)
+	if (q->place.url != NULL)
 		rc = start(q, op, e);
 	else
 		rc = resolve(q, e);
 	if (rc == -1)
 		op_free(op);
-	else if (q->url == NULL)
+	else if (q->place.url == NULL)
 		TAILQ_INSERT_TAIL(&q->waiting, op, next);
 	return rc;
 }

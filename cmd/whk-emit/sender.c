@@ -25,6 +25,8 @@ struct flight {
 	size_t count;
 };
 
+TAILQ_HEAD(flight_list, flight);
+
 struct sender {
 	const struct sender_handler *h;
 	void *arg;
@@ -32,7 +34,7 @@ struct sender {
 	struct event *turn;     /* time to send what waits */
 	struct item_list ready; /* what waits to be sent */
 	size_t ready_count, ready_bytes;
-	TAILQ_HEAD(, flight) flights;
+	struct flight_list flights;
 	size_t flying, jobs;
 	struct backoff backoff;
 	unsigned tries; /* that failed since the last success */
