@@ -62,7 +62,6 @@ struct add {
 	uint64_t lines, bad;
 	bool ended;         /* at the end of input */
 	uint64_t doubts;    /* how many definitions may not work */
-	bool progress;      /* there is some on the terminal */
 	struct err trouble; /* that ended the reading */
 };
 
@@ -127,9 +126,9 @@ set_secret(json_t *given, const char *file, struct err *e)
 	return rc;
 }
 
-/* The one webhook of the command line. */
+/* The one webhook that the options define. */
 static int
-read_one(struct add *a, const char *url, struct err *e)
+read_one(struct add *a, struct err *e)
 {
 	json_t *given = webhook_options_json(&a->o.w, WEBHOOK_ADD, e);
 	json_t *def = NULL;
@@ -137,9 +136,7 @@ read_one(struct add *a, const char *url, struct err *e)
 
 	if (given == NULL)
 		return -1;
-	if (json_object_set_new(given, "url", json_string(url)) == -1)
-		err_set(e, "the URL is not UTF-8");
-	else if (set_secret(given, a->o.secret_file, e) == 0)
+	if (set_secret(given, a->o.secret_file, e) == 0)
 		def = webhook_check(given, WEBHOOK_ADD, e);
 	if (def != NULL)
 		rc = take(a, def, 0, e);
@@ -238,7 +235,6 @@ progress(struct add *a, size_t done, int64_t since_ms)
 	if (!a->many || isatty(STDERR_FILENO) == 0 ||
 	    clock_steady_ms() - since_ms < 1000)
 		return;
-	a->progress = true;
 	fprintf(stderr, "\r\033[K%zu of %zu", done, a->batch.count);
 	if (done == a->batch.count)
 		fputs("\r\033[K", stderr);
@@ -341,37 +337,40 @@ run(struct add *a, struct err *e)
 	return rc == 0 ? 0 : err_status(e);
 }
 
-/* What the command line has wrong as a whole; NULL: nothing. */
-static const char *
-misused(const struct options *o, const json_t *given, bool many)
+/* Whether options were given that only go with a URL. */
+static int
+check_many(const struct options *o, struct err *e)
 {
-	if (many && json_object_size(given) > 0)
-		return "with -, the lines say what a webhook is: no options";
-	if (many && o->secret_file != NULL)
-		return "with -, the lines have the secrets: no --secret-file";
-	return NULL;
+	json_t *given = webhook_options_json(&o->w, WEBHOOK_ADD, e);
+	int rc = 0;
+
+	if (given == NULL)
+		return -1;
+	if (json_object_size(given) > 0 || o->secret_file != NULL)
+		rc =
+		    err_set(e, "with -, the lines say all: no options that do");
+	json_decref(given);
+	return rc;
 }
 
 /* Reads what is to be added. Returns -1, or the status to exit with. */
 static int
 read_all(struct add *a, const char *operand, struct err *e)
 {
-	json_t *given = webhook_options_json(&a->o.w, WEBHOOK_ADD, e);
-	const char *wrong;
+	int rc;
 
-	if (given == NULL)
-		return e->temporary ? 75 : 2;
-	wrong = misused(&a->o, given, a->many);
-	json_decref(given);
-	if (wrong != NULL) {
-		err_set(e, "%s", wrong);
-		return 2;
-	}
 	if (guard_init(&a->guard, getenv("WHK_ALLOW"), e) == -1)
 		return 2;
-	if (a->many)
-		return read_many(a, e) == 0 ? -1 : err_status(e);
-	if (read_one(a, operand, e) == 0)
+	a->many = strcmp(operand, "-") == 0;
+	if (a->many) {
+		rc = check_many(&a->o, e);
+		if (rc == 0)
+			return read_many(a, e) == 0 ? -1 : err_status(e);
+	} else {
+		a->o.w.url = operand;
+		rc = read_one(a, e);
+	}
+	if (rc == 0)
 		return -1;
 	return e->temporary ? 75 : 2;
 }
@@ -386,7 +385,6 @@ main(int argc, char **argv)
 	status = cli_parse(&cli, argc, argv, &a.o, &first, stdout, stderr);
 	if (status != -1)
 		return status;
-	a.many = strcmp(argv[first], "-") == 0;
 	status = read_all(&a, argv[first], &e);
 	if (status == -1)
 		status = run(&a, &e);

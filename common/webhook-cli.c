@@ -54,6 +54,16 @@ put_text(
 	return put(r, key, json_string(value));
 }
 
+static int
+put_url(struct reading *r, const char *url)
+{
+	if (url == NULL)
+		return 0;
+	if (!text_is_utf8(url, strlen(url)))
+		return err_set(r->e, "%.100s: not UTF-8", url);
+	return put(r, "url", json_string(url));
+}
+
 /* Parses one time of len bytes. */
 static int
 duration(const char *s, size_t len, int64_t *ms)
@@ -223,7 +233,7 @@ put_headers(struct reading *r, const struct cli_list *list)
 static int
 put_all(struct reading *r, const struct webhook_options *o)
 {
-	if (put_events(r, &o->events) == -1 ||
+	if (put_url(r, o->url) == -1 || put_events(r, &o->events) == -1 ||
 	    put_text(r, "tenant", "tenant", o->tenant) == -1 ||
 	    put_text(r, "filter", "filter", o->filter) == -1 ||
 	    put_headers(r, &o->headers) == -1 ||

@@ -17,6 +17,7 @@
 
 /* The options that define a webhook, as they were given. */
 struct webhook_options {
+	const char *url; /* not in the table: an operand, or an option */
 	struct cli_list events, headers;
 	const char *tenant, *filter, *content_type, *timeout, *description;
 	const char *schedule, *rate, *max;
