@@ -99,6 +99,8 @@ judge_error(const struct http_slot *s, CURLcode code, const char **why)
 	curl_easy_getinfo(s->easy, CURLINFO_OS_ERRNO, &number);
 	if (error == HTTP_CONNECT && number != 0)
 		*why = strerror((int)number);
+	if (error == HTTP_CONNECT && s->open_error != 0)
+		*why = strerror(s->open_error);
 	return error;
 }
 

@@ -56,6 +56,7 @@ struct http_slot {
 	bool again;         /* libcurl wanted to send it once more */
 	unsigned requests;  /* connections it was given to */
 	unsigned dialled, refused;
+	int open_error; /* an errno: there was no socket to dial with */
 	char address[INET6_ADDRSTRLEN]; /* the last of those */
 	struct buf body, headers;
 	char retry_after[sizeof(((struct http_answer *)0)->retry_after)];

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -74,6 +75,7 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 		  ->sin6_addr
 	    : (const void *)&((const struct sockaddr_in *)(const void *)sa)
 		  ->sin_addr;
+	int fd;
 
 	(void)purpose;
 	if (was_sent(s)) {
@@ -86,8 +88,11 @@ on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *addr)
 		return CURL_SOCKET_BAD;
 	}
 	s->dialled++;
-	return http_socket_open(
+	fd = http_socket_open(
 	    s->h, addr->family, addr->socktype, addr->protocol);
+	if (fd < 0)
+		s->open_error = errno;
+	return fd;
 }
 
 static int
@@ -253,6 +258,7 @@ reset(struct http_slot *s, const struct http_request *rq)
 	s->read = s->lines = s->text = 0;
 	s->whole_head = s->cut = s->excess = s->again = false;
 	s->requests = s->dialled = s->refused = 0;
+	s->open_error = 0;
 	s->address[0] = s->retry_after[0] = s->error[0] = '\0';
 	if (s->body.size > BODY_KEPT)
 		buf_free(&s->body);

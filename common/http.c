@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 
 #include "http-private.h"
 
@@ -58,6 +59,18 @@ http_check_url(const char *url, struct err *e)
 	return wrong == NULL ? 0 : err_set(e, "not a usable URL: %s", wrong);
 }
 
+/* 1024, which is usual, is too few for a thousand transfers. */
+static void
+raise_limit(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &files);
+}
+
 static int
 set_up(struct http *h, size_t max_connections)
 {
@@ -87,6 +100,7 @@ http_new(struct event_base *base, size_t max_connections,
 		curl_global_cleanup();
 		goto fail;
 	}
+	raise_limit();
 	h->base = base;
 	h->guard = guard;
 	h->user_agent = strdup(user_agent);

@@ -107,7 +107,8 @@ int http_check_url(const char *url, struct err *e);
 /*
  * max_connections: how many are kept open in all, idle ones included (the
  * least recently used is closed first). guard judges every address that is
- * dialled; NULL lets all through. Both guard and base outlive the struct.
+ * dialled; NULL lets all through. Both guard and base outlive the struct. The
+ * process's limit of open files is raised as far as it goes.
  * NULL with *e on failure.
  */
 struct http *http_new(struct event_base *base, size_t max_connections,

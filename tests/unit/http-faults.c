@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <unistd.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -218,6 +218,26 @@ test_connect(void **state)
 	client_free(&c);
 }
 
+/* That no socket is left here is said, as it is not the server's fault. */
+static void
+test_no_files(void **state)
+{
+	struct rlimit before, none;
+	struct client c;
+
+	(void)state;
+	client_init(&c, "127.0.0.1");
+	getrlimit(RLIMIT_NOFILE, &before);
+	none = before;
+	none.rlim_cur = 3;
+	setrlimit(RLIMIT_NOFILE, &none);
+	client_ask(&c, "/ok");
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_answer(&c, HTTP_CONNECT, 0);
+	assert_string_equal("Too many open files", c.answer.detail);
+	client_free(&c);
+}
+
 static void
 test_blocked(void **state)
 {
@@ -293,6 +313,7 @@ main(void)
 	    cmocka_unit_test(test_leave),
 	    cmocka_unit_test(test_tls),
 	    cmocka_unit_test(test_connect),
+	    cmocka_unit_test(test_no_files),
 	    cmocka_unit_test(test_blocked),
 	    cmocka_unit_test(test_half_blocked),
 	    cmocka_unit_test(test_dns),

@@ -102,7 +102,7 @@ struct server {
 	enum manner tls; /* what a TLS handshake gets: KEEP is no answer */
 	unsigned accepted, requests;
 	struct buf last; /* the last request, as it came */
-	LIST_HEAD(, peer) peers;
+	LIST_HEAD(peers, peer) peers;
 };
 
 static inline void
