@@ -81,6 +81,19 @@ test_utf8(void **state)
 }
 
 static void
+test_control(void **state)
+{
+	(void)state;
+	assert_false(text_has_control(""));
+	assert_false(text_has_control("plain \xc2\xa0 \xc3\xa9 \xe2\x82\xac"));
+	assert_true(text_has_control("a\n"));
+	assert_true(text_has_control("\033[1m"));
+	assert_true(text_has_control("a\x7f"));
+	assert_true(text_has_control("a\xc2\x80"));
+	assert_true(text_has_control("\xc2\x9f"));
+}
+
+static void
 test_id(void **state)
 {
 	char text[130];
@@ -159,6 +172,7 @@ main(void)
 	    cmocka_unit_test(test_visible),
 	    cmocka_unit_test(test_visible_cuts),
 	    cmocka_unit_test(test_utf8),
+	    cmocka_unit_test(test_control),
 	    cmocka_unit_test(test_id),
 	    cmocka_unit_test(test_duration),
 	    cmocka_unit_test(test_size),
