@@ -58,6 +58,8 @@ out_is '{"type":"a.b","tenant":"acme","body":"{\"n\":1.0}"}
 run sh -c 'printf "a\nb" | whk-emit -n -c text/plain -i ev_1'
 out_is '{"id":"ev_1","content_type":"text/plain","body":"a\nb"}' \
 	"... one body too"
+exits 1 "a FIFO queue and no key" whk-emit -n -q events.fifo lines
+err_is "whk-emit: no key, which a FIFO queue needs" "... says so"
 exits 1 "-n to a full disk" sh -c 'whk-emit -n -l lines >/dev/full'
 
 run whk-emit -q http://127.0.0.1:1/000000000000/events body
