@@ -36,6 +36,12 @@ add64(struct buf *b, uint64_t v)
 	buf_add(b, &v, sizeof(v));
 }
 
+static uint64_t
+pg_time(int64_t ms)
+{
+	return (uint64_t)((ms - EPOCH_MS) * 1000);
+}
+
 static struct arg *
 new_arg(struct args *a, enum args_type type, bool array)
 {
@@ -70,6 +76,20 @@ int
 args_long(struct args *a, int64_t v)
 {
 	add64(&new_arg(a, ARGS_LONG, false)->buf, (uint64_t)v);
+	return a->count - 1;
+}
+
+int
+args_time(struct args *a, int64_t ms)
+{
+	add64(&new_arg(a, ARGS_TIME, false)->buf, pg_time(ms));
+	return a->count - 1;
+}
+
+int
+args_null(struct args *a, enum args_type type, bool array)
+{
+	new_arg(a, type, array)->null = true;
 	return a->count - 1;
 }
 
@@ -143,7 +163,7 @@ args_add_number(struct args *a, int i, int64_t v)
 		break;
 	case ARGS_TIME:
 		add32(&p->buf, sizeof(uint64_t));
-		add64(&p->buf, (uint64_t)((v - EPOCH_MS) * 1000));
+		add64(&p->buf, pg_time(v));
 		break;
 	default:
 		add32(&p->buf, sizeof(uint64_t));
@@ -173,7 +193,7 @@ args_finish(struct args *a, struct args_pq *pq)
 		    htobe32(p->has_null), htobe32(oid->one),
 		    htobe32((uint32_t)p->count), htobe32(1)};
 
-		if (p->array)
+		if (p->array && !p->null)
 			memcpy(p->buf.data, header, sizeof(header));
 		pq->types[i] = p->array ? oid->array : oid->one;
 		pq->values[i] = p->null   ? NULL

@@ -42,6 +42,8 @@ struct args {
 /* Adds an argument; each returns its place, from 0. NULL is SQL's null. */
 int args_text(struct args *a, const char *s);
 int args_long(struct args *a, int64_t v);
+int args_time(struct args *a, int64_t ms);
+int args_null(struct args *a, enum args_type type, bool array);
 int args_longs(struct args *a, const int64_t *v, size_t n); /* bigint[] */
 
 /* Adds an array of a type, empty; its elements follow with the calls below. */

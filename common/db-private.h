@@ -23,9 +23,6 @@ void db_params(struct db_params *p, const char *program);
 /* Fills *e from a connection that failed; returns -1. */
 int db_connect_error(const PGconn *c, struct err *e);
 
-/* Fills *e from a result that is an error; returns -1. */
-int db_result_error(const PGresult *r, struct err *e);
-
 /* Whether a greeting's answer is what this program needs; else *e. */
 int db_check_hello(const PGresult *r, struct err *e);
 

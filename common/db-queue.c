@@ -302,7 +302,7 @@ answered(struct db *db)
 
 	if (PQresultStatus(r) != PGRES_TUPLES_OK &&
 	    PQresultStatus(r) != PGRES_COMMAND_OK) {
-		db_result_error(r, &e);
+		db_error(r, &e);
 		failed = &e;
 	}
 	if (c->done == NULL) {

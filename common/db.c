@@ -90,7 +90,7 @@ passing(const char *state)
 }
 
 int
-db_result_error(const PGresult *r, struct err *e)
+db_error(const PGresult *r, struct err *e)
 {
 	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
 	const char *msg = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
@@ -194,7 +194,7 @@ judge_result(PGconn *c, PGresult *r, struct err *e)
 		if (r == NULL || PQstatus(c) != CONNECTION_OK)
 			db_connect_error(c, e);
 		else
-			db_result_error(r, e);
+			db_error(r, e);
 		PQclear(r);
 		return NULL;
 	}
@@ -229,6 +229,33 @@ db_script(PGconn *c, const char *sql, struct err *e)
 		return -1;
 	PQclear(r);
 	return 0;
+}
+
+int
+db_stream(PGconn *c, const char *sql, struct args *a, struct err *e)
+{
+	struct args_pq pq;
+	int n;
+
+	if (!args_ok(a))
+		return err_temporary(e, "out of memory");
+	n = args_finish(a, &pq);
+	if (PQsendQueryParams(c, sql, n, pq.types, pq.values, pq.lengths,
+		pq.formats, 0) != 1 ||
+	    PQsetSingleRowMode(c) != 1)
+		return db_connect_error(c, e);
+	return 0;
+}
+
+void
+db_cancel(PGconn *c)
+{
+	PGcancel *cancel = PQgetCancel(c);
+	char why[256];
+
+	if (cancel != NULL)
+		PQcancel(cancel, why, sizeof(why));
+	PQfreeCancel(cancel);
 }
 
 int64_t

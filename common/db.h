@@ -34,6 +34,15 @@ PGresult *db_query(PGconn *c, const char *sql, struct args *a, struct err *e);
 /* Runs statements without arguments, separated by ";". 0, or -1 with *e. */
 int db_script(PGconn *c, const char *sql, struct err *e);
 
+/*
+ * Starts a statement whose rows come one at a time, from PQgetResult(). 0, or
+ * -1 with *e. db_error() fills *e from a result that is an error; db_cancel()
+ * asks the server to end the statement.
+ */
+int db_stream(PGconn *c, const char *sql, struct args *a, struct err *e);
+int db_error(const PGresult *r, struct err *e);
+void db_cancel(PGconn *c);
+
 /* A field as a number; 0 where it is null. As a string; NULL where null. */
 int64_t db_long(const PGresult *r, int row, int column);
 const char *db_text(const PGresult *r, int row, int column);
