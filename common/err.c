@@ -6,7 +6,7 @@
 #include "err.h"
 #include "text.h"
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 set(struct err *e, bool temporary, const char *fmt, va_list ap)
 {
 	char raw[sizeof(e->msg)];

@@ -9,7 +9,7 @@
  * -1 with a struct err filled; they never print and never exit.
  */
 struct err {
-	char msg[512];	/* one line, made visible, no trailing dot or LF */
+	char msg[512];  /* one line, made visible, no trailing dot or LF */
 	bool temporary; /* trying again later may help: exit status 75 */
 };
 
