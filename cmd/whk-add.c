@@ -145,36 +145,22 @@ read_one(struct add *a, struct err *e)
 	return rc;
 }
 
-/* A line as a checked definition; NULL with *e. */
-static json_t *
-parse(const char *line, size_t len, struct err *e)
-{
-	json_error_t wrong;
-	json_t *given, *def;
-
-	if (line == NULL) {
-		err_set(e, "longer than %zu bytes", INPUT_LINE_MAX);
-		return NULL;
-	}
-	given = json_loadb(line, len, JSON_REJECT_DUPLICATES, &wrong);
-	if (given == NULL) {
-		err_set(e, "not JSON: byte %d: %s", wrong.position, wrong.text);
-		return NULL;
-	}
-	def = webhook_check(given, WEBHOOK_ADD, e);
-	webhook_free(given);
-	return def;
-}
-
 static void
 on_line(void *arg, char *line, size_t len, uint64_t number)
 {
 	struct add *a = arg;
 	struct err e = {0};
-	json_t *def = parse(line, len, &e);
+	json_t *def = NULL;
 
 	a->lines = number;
-	if (def == NULL) {
+	if (line == NULL)
+		err_set(&e, "longer than 8 MiB");
+	else
+		def = webhook_parse(line, len, WEBHOOK_ADD, &e);
+	if (def == NULL && e.temporary) {
+		a->trouble = e;
+		loop_break(&a->loop);
+	} else if (def == NULL) {
 		complain(a, number, e.msg);
 	} else if (take(a, def, number, &e) == -1) {
 		a->trouble = e;
@@ -320,6 +306,8 @@ run(struct add *a, struct err *e)
 	struct buf out = {0};
 	int rc;
 
+	if (a->bad > 0 && a->batch.count == 0)
+		return 1;
 	a->db = db_open(NAME, false, e);
 	if (a->db == NULL ||
 	    batch_check(&a->batch, a->db, on_bad_filter, a, e) == -1)

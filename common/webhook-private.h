@@ -10,6 +10,7 @@
  * What the files of the webhook module share:
  *
  *	webhook.c	a definition as a whole
+ *	webhook-line.c	one as JSON text
  *	webhook-value.c	the value of each key
  *	webhook-http.c	those that have to do with HTTP: URL, headers
  *

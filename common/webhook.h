@@ -30,6 +30,13 @@ enum webhook_use {
  */
 json_t *webhook_check(const json_t *given, enum webhook_use use, struct err *e);
 
+/*
+ * The same from JSON text of len bytes, such as a webhook line. *e shows
+ * nothing of a secret in it.
+ */
+json_t *
+webhook_parse(char *text, size_t len, enum webhook_use use, struct err *e);
+
 /* Whether text is a secret that can sign: 0, or -1 with *e. */
 int webhook_check_secret(const char *text, struct err *e);
 
