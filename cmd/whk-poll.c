@@ -23,8 +23,8 @@
 #include "whk-poll/deletes.h"
 
 /* Messages and bytes in hand at which no more are asked for. */
-#define HAND_MESSAGES 2000
-#define HAND_BYTES ((size_t)16 << 20)
+#define HAND_MESSAGES 1000
+#define HAND_BYTES ((size_t)8 << 20)
 
 /* Long polling, in seconds: as long as SQS has it, or just to be sure. */
 #define WAIT_LONG 20
@@ -460,8 +460,9 @@ open_all(struct poll *p, struct err *e)
 	    p->loop.base, STDOUT_FILENO, 1 << 20, &output_handler, p, e);
 	if (p->sqs == NULL || p->output == NULL)
 		return -1;
-	if (deletes_init(&p->deletes, p->loop.base, p->sqs, deleted, p, e) ==
-	    -1)
+	if (output_watch(p->output, e) == -1 ||
+	    deletes_init(&p->deletes, p->loop.base, p->sqs, deleted, p, e) ==
+		-1)
 		return -1;
 	return open_database(p, e);
 }

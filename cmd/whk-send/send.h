@@ -29,7 +29,7 @@
  */
 
 /* Lines and bytes in memory at which reading stops. */
-#define HOLD_MESSAGES 4000
+#define HOLD_MESSAGES 2000
 #define HOLD_BYTES ((size_t)16 << 20)
 
 /* A task that waited so long for its webhook's turn is parked. */
@@ -121,6 +121,7 @@ struct send {
 	size_t in_accept_count;
 	size_t messages, bytes; /* in memory */
 	bool input_ended, paused;
+	bool closed; /* for good, as nobody reads the output */
 
 	/* hooks */
 	struct hook_tree hooks;
@@ -141,6 +142,7 @@ struct send {
 	struct buf line;
 
 	bool db_trouble;
+	bool finite; /* the input is a file, which ends by itself */
 	int64_t delivered, undelivered, expired;
 	uint64_t bad;
 	int status;
