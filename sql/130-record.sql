@@ -15,6 +15,13 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 	SELECT coalesce(disabled_why IN ('410 Gone', 'removed'), false)
 $$;
 
+-- Whether so many failures in a row trip the breaker: until a success the
+-- webhook gets single probes, and between them it is blocked.
+CREATE OR REPLACE FUNCTION whk.broken(failures int) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT failures >= 10
+$$;
+
 -- What an outcome is. error is null for an answer with a status, else a word
 -- of whk(5), or 'deferred' or 'cancelled' where nothing was sent.
 CREATE OR REPLACE FUNCTION whk.verdict(status int, error text, attempt int,
@@ -253,7 +260,7 @@ BEGIN
 		FROM marked m GROUP BY m.webhook
 	), fate AS (
 		SELECT s.*, o.blocked_until, o.blocks, c.failures,
-			s.bad > 0 AND (s.throttled OR c.failures >= 10)
+			s.bad > 0 AND (s.throttled OR whk.broken(c.failures))
 				AND coalesce(o.blocked_until <= now, true) AS shut,
 			s.bad > 0 AND s.good = 0 AND coalesce(o.failing_since
 				< now - interval '5 days', false) AS hopeless

@@ -2,7 +2,8 @@
 -- claim(): what is due, out again.
 
 -- Leases up to max due rows to the caller until now + lease and gives them
--- with their events. Each webhook gets a share: four times its max_in_flight;
+-- with their events. Each webhook gets a share: four times its max_in_flight,
+-- or one row as a probe after too many failures;
 -- what is due beyond that is parked, as are the rows of a webhook that is
 -- paused or blocked; those of one that is gone are cancelled. So a great
 -- backlog at one webhook leaves the index of due rows at once, and the next
@@ -61,7 +62,9 @@ BEGIN
 			w.paused_at IS NOT NULL OR w.disabled_at IS NOT NULL
 				OR coalesce(w.blocked_until > now, false)
 				OR row_number() OVER (PARTITION BY d.webhook
-					ORDER BY d.next_at) > 4 * w.max_in_flight
+					ORDER BY d.next_at) > CASE
+					WHEN whk.broken(w.failures) THEN 1
+					ELSE 4 * w.max_in_flight END
 				AS over
 		FROM due d
 		LEFT JOIN whk.webhook w ON w.id = d.webhook
