@@ -153,11 +153,11 @@ on_writable(evutil_socket_t fd, short what, void *arg)
 	tidy(o);
 	if (held(o) == 0)
 		event_del(o->writable);
-	if (o->full && held(o) <= o->limit) {
-		o->full = false;
-		if (o->h->room != NULL)
-			o->h->room(o->arg);
-	}
+	if (held(o) > 0 && (!o->full || held(o) > o->limit))
+		return;
+	o->full = false;
+	if (o->h->room != NULL)
+		o->h->room(o->arg);
 }
 
 static void

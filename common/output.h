@@ -19,7 +19,8 @@ struct event_base;
 struct output;
 
 struct output_handler {
-	/* What is held fell below the limit again. May be NULL. */
+	/* What is held fell below the limit again, or all of it is written,
+	   which who wants to end waits for. May be NULL. */
 	void (*room)(void *arg);
 	/* Writing failed, once; all later lines are thrown away. */
 	void (*failed)(void *arg, const struct err *e);
