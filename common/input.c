@@ -31,6 +31,7 @@ struct input {
 	bool unseen;   /* something is left to look at for an LF */
 	bool skipping; /* in the rest of a line that is too long */
 	bool ended;    /* nothing more can be read */
+	bool cut;      /* ... nor was all read that there was */
 	bool told;     /* end() was called */
 	bool waiting;  /* readable is added */
 	bool paused;
@@ -187,7 +188,7 @@ give_end(struct input *in)
 	char *line = in->buf + in->start;
 	size_t len = in->end - in->start;
 
-	if (len > 0 && !in->skipping && !in->failed) {
+	if (len > 0 && !in->skipping && !in->failed && !in->cut) {
 		in->start = in->seen = in->end;
 		line[len] = '\0';
 		give(in, line, len);
@@ -263,6 +264,17 @@ void
 input_resume(struct input *in)
 {
 	in->paused = false;
+	if (!in->busy)
+		arm(in);
+}
+
+void
+input_stop(struct input *in)
+{
+	if (in->ended)
+		return;
+	in->ended = true;
+	in->cut = true;
 	if (!in->busy)
 		arm(in);
 }

@@ -42,6 +42,12 @@ struct input *input_new(struct event_base *base, int fd,
 void input_pause(struct input *in);
 void input_resume(struct input *in);
 
+/*
+ * Reads no more: what has come in whole is handed out, then end() is called.
+ * The beginning of a line whose end was not read is thrown away.
+ */
+void input_stop(struct input *in);
+
 /* Leaves fd open; NULL is allowed; may be called from within a callback. */
 void input_free(struct input *in);
 

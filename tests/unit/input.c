@@ -27,7 +27,7 @@ struct seen {
 	int ends, errors;
 	size_t pause_every; /* lines; 0: never */
 	int resume;         /* 1: at once, 2: from a timer */
-	size_t free_at;
+	size_t free_at, stop_at;
 	struct event *tick; /* another event that is always ready */
 	size_t ticks;
 };
@@ -62,6 +62,8 @@ on_line(void *arg, char *line, size_t len, uint64_t number)
 		s->in = NULL;
 		return;
 	}
+	if (s->stop_at == s->lines)
+		input_stop(s->in);
 	if (s->pause_every == 0 || s->lines % s->pause_every != 0)
 		return;
 	input_pause(s->in);
@@ -332,6 +334,35 @@ test_free_inside(void **state)
 	close(fd);
 }
 
+/* What came in whole is handed out, the rest is not. */
+static void
+test_stop(void **state)
+{
+	static const struct {
+		const char *data, *text;
+		size_t stop_at, pause_every;
+	} rows[] = {
+	    {"a\nb\nc\nd", "[a][b][c]", 2, 0},
+	    {"a\nb\nc\nd", "[a][b][c]", 1, 1},
+	    {"a\nb\nc\n", "[a][b][c]", 3, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct seen s = {.stop_at = rows[i].stop_at,
+		    .pause_every = rows[i].pause_every,
+		    .resume = 2};
+		int fd = file_of(rows[i].data, strlen(rows[i].data));
+
+		run(&s, fd);
+		assert_string_equal(rows[i].text, s.text.data);
+		assert_int_equal(1, s.ends);
+		assert_int_equal(0, s.errors);
+		done(&s);
+		close(fd);
+	}
+}
+
 static void
 test_errors(void **state)
 {
@@ -385,6 +416,7 @@ main(void)
 	    cmocka_unit_test(test_too_long),
 	    cmocka_unit_test(test_is_fair),
 	    cmocka_unit_test(test_free_inside),
+	    cmocka_unit_test(test_stop),
 	    cmocka_unit_test(test_errors),
 	    cmocka_unit_test(test_non_blocking),
 	};
