@@ -18,6 +18,9 @@
 /* An answer that takes longer than this: the connection is given up. */
 #define PATIENCE_MS 60000
 
+/* The database's clock is asked for again after this, as it may be set. */
+#define CLOCK_MS 10000
+
 struct call {
 	TAILQ_ENTRY(call) entry;
 	const char *sql;
@@ -25,6 +28,7 @@ struct call {
 	db_done *done;
 	void *arg;
 	int64_t sent_ms;
+	bool refused; /* the server could not carry it out last time */
 };
 
 TAILQ_HEAD(calls, call);
@@ -62,6 +66,7 @@ struct db {
 	bool known;
 	int64_t offset_ms; /* the database's clock less the steady one */
 	int64_t heard_ms;  /* when the server last answered; 0: never */
+	int64_t asked_ms;  /* when its clock was last asked for */
 };
 
 static void connect_start(struct db *);
@@ -221,22 +226,6 @@ flush(struct db *db)
 		set_timer(db, PATIENCE_MS);
 }
 
-static void
-send_queued(struct db *db)
-{
-	struct call *c;
-
-	while ((c = TAILQ_FIRST(&db->queue)) != NULL) {
-		TAILQ_REMOVE(&db->queue, c, entry);
-		if (send_call(db, c) == -1) {
-			TAILQ_INSERT_HEAD(&db->queue, c, entry);
-			lost_conn(db);
-			return;
-		}
-	}
-	flush(db);
-}
-
 static int
 own_call(struct db *db, const char *sql)
 {
@@ -252,6 +241,35 @@ own_call(struct db *db, const char *sql)
 	return 0;
 }
 
+static int
+ask_clock(struct db *db)
+{
+	db->asked_ms = clock_steady_ms();
+	return own_call(db, db_hello);
+}
+
+static void
+send_queued(struct db *db)
+{
+	struct call *c;
+
+	if (!TAILQ_EMPTY(&db->queue) &&
+	    clock_steady_ms() - db->asked_ms > CLOCK_MS &&
+	    ask_clock(db) == -1) {
+		lost_conn(db);
+		return;
+	}
+	while ((c = TAILQ_FIRST(&db->queue)) != NULL) {
+		TAILQ_REMOVE(&db->queue, c, entry);
+		if (send_call(db, c) == -1) {
+			TAILQ_INSERT_HEAD(&db->queue, c, entry);
+			lost_conn(db);
+			return;
+		}
+	}
+	flush(db);
+}
+
 static void
 greet(struct db *db)
 {
@@ -260,7 +278,7 @@ greet(struct db *db)
 	PQsetnonblocking(db->conn, 1);
 	if (PQenterPipelineMode(db->conn) != 1 ||
 	    (db->listen[0] != '\0' && own_call(db, db->listen) == -1) ||
-	    own_call(db, db_hello) == -1) {
+	    ask_clock(db) == -1) {
 		err_temporary(&e, "out of memory");
 		lost(db, &e);
 		return;
@@ -269,7 +287,10 @@ greet(struct db *db)
 	flush(db);
 }
 
-/* The answer to a greeting: the clock, and whether the schema is ours. */
+/*
+ * The answer to a greeting: the clock, and whether the schema is ours. Asked
+ * at the start of a connection and, for the clock, now and then.
+ */
 static void
 greeted(struct db *db, const struct call *c, const struct err *failed)
 {
@@ -287,8 +308,12 @@ greeted(struct db *db, const struct call *c, const struct err *failed)
 	db->offset_ms = db_long(db->result, 0, 1) - (c->sent_ms + now) / 2;
 	db->known = true;
 	if (db->state == GREETING) {
+		const struct call *first = TAILQ_FIRST(&db->queue);
+
 		db->state = READY;
-		say_over(db);
+		/* if a call was the trouble, it is for that call to end it */
+		if (first == NULL || !first->refused)
+			say_over(db);
 	}
 }
 
@@ -311,11 +336,13 @@ answered(struct db *db)
 		call_free(c);
 	} else if (failed != NULL && failed->temporary) {
 		/* all that is under way waits with it: order is kept */
+		c->refused = true;
 		lost(db, failed);
 	} else {
 		TAILQ_REMOVE(&db->sent, c, entry);
 		db->count--;
 		db->result = NULL;
+		say_over(db);
 		c->done(c->arg, failed, failed != NULL ? NULL : r);
 		PQclear(r);
 		call_free(c);
