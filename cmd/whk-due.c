@@ -18,8 +18,10 @@
 #include "loop.h"
 #include "output.h"
 
-/* Rows that one claim asks for. */
+/* Rows that one claim asks for; of large bodies, fewer. */
 #define CLAIM_ROWS 500
+#define CLAIM_FIRST 50
+#define CLAIM_BYTES ((int64_t)4 << 20)
 
 /* The longest sleep: rows leased by others come due without a word. */
 #define SLEEP_MAX_MS 30000
@@ -71,6 +73,7 @@ struct due {
 	bool again;  /* something came due meanwhile */
 	bool trouble;
 	bool ending;
+	int64_t rows;     /* to ask for in the next claim */
 	int64_t wake_ms;  /* when sleep ends, by the database's clock */
 	int64_t quiet_ms; /* since when a one-shot run has found nothing */
 	int64_t printed;
@@ -79,13 +82,15 @@ struct due {
 
 static void claim(struct due *d);
 
+/* Claims nothing more; ends when all that was claimed is printed. */
 static void
 end(struct due *d, int status)
 {
 	d->ending = true;
+	event_del(d->sleep);
 	if (d->status == 0)
 		d->status = status;
-	if (output_empty(d->output) && !d->asking)
+	if (output_empty(d->output) && (!d->asking || d->trouble))
 		loop_break(&d->loop);
 }
 
@@ -93,8 +98,8 @@ static void
 give_up(struct due *d, const struct err *e)
 {
 	warnx("%s", e->msg);
-	d->status = err_status(e);
-	loop_break(&d->loop);
+	d->trouble = true;
+	end(d, err_status(e));
 }
 
 static void
@@ -212,6 +217,23 @@ print(struct due *d, const PGresult *r, int row)
 	d->printed++;
 }
 
+/* So many rows as will be of about the right size if they are like these. */
+static void
+adapt(struct due *d, const PGresult *r)
+{
+	int64_t rows = PQntuples(r), bytes = 0;
+
+	for (int i = 0; i < rows; i++)
+		bytes += PQgetlength(r, i, 6);
+	if (rows == 0)
+		return;
+	d->rows = CLAIM_BYTES / (bytes / rows + 1);
+	if (d->rows > CLAIM_ROWS)
+		d->rows = CLAIM_ROWS;
+	if (d->rows < 1)
+		d->rows = 1;
+}
+
 static void
 claimed(void *arg, const struct err *e, const PGresult *r)
 {
@@ -224,6 +246,7 @@ claimed(void *arg, const struct err *e, const PGresult *r)
 	}
 	for (int i = 0; i < PQntuples(r); i++)
 		print(d, r, i);
+	adapt(d, r);
 	if (PQntuples(r) > 0)
 		d->quiet_ms = 0;
 	if (d->ending)
@@ -245,7 +268,7 @@ claim(struct due *d)
 		return;
 	d->again = false;
 	event_del(d->sleep);
-	args_long(&a, CLAIM_ROWS);
+	args_long(&a, d->rows);
 	args_long(&a, d->o->lease_ms);
 	call(d, claim_sql, &a, claimed);
 }
@@ -305,9 +328,10 @@ db_trouble(void *arg, const struct err *e)
 		return;
 	}
 	d->trouble = true;
-	warnx("%s: waiting for it", e->msg);
 	if (d->ending)
-		loop_break(&d->loop);
+		end(d, 0);
+	else
+		warnx("%s: waiting for it", e->msg);
 }
 
 static void
@@ -336,20 +360,18 @@ output_failed(void *arg, const struct err *e)
 {
 	struct due *d = arg;
 
-	warnx("%s", e->msg);
-	d->status = 1;
+	/* in a pipeline that stops, its reader may end first */
+	if (!d->loop.stopping) {
+		warnx("stdout: %s", e->msg);
+		d->status = 1;
+	}
 	loop_break(&d->loop);
 }
 
 static void
 stopped(void *arg)
 {
-	struct due *d = arg;
-
-	event_del(d->sleep);
-	end(d, 0);
-	if (d->trouble) /* no answer is to be waited for */
-		loop_break(&d->loop);
+	end(arg, 0);
 }
 
 static const struct db_handler db_handler = {db_trouble, db_over, notified};
@@ -367,7 +389,7 @@ open_all(struct due *d, struct err *e)
 		return err_temporary(e, "out of memory");
 	d->output = output_new(
 	    d->loop.base, STDOUT_FILENO, 1 << 20, &output_handler, d, e);
-	if (d->output == NULL)
+	if (d->output == NULL || output_watch(d->output, e) == -1)
 		return -1;
 	d->db = db_new(d->loop.base, cli.name, "whk_due", &db_handler, d, e);
 	return d->db == NULL ? -1 : 0;
@@ -389,7 +411,7 @@ close_all(struct due *d)
 static int
 run(const struct options *o)
 {
-	struct due d = {.o = o};
+	struct due d = {.o = o, .rows = CLAIM_FIRST};
 	struct err e;
 
 	if (open_all(&d, &e) == -1) {

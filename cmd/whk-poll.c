@@ -14,6 +14,7 @@
 
 #include "buf.h"
 #include "cli.h"
+#include "clock.h"
 #include "db.h"
 #include "http.h"
 #include "loop.h"
@@ -86,8 +87,11 @@ struct poll {
 	int64_t asked, taken; /* messages: asked for by these; ever taken */
 	int64_t wanted;       /* requests at once that seem worth it */
 	bool empty;           /* the last long poll brought nothing */
+	size_t large;         /* the largest body that the last answer had */
 	bool db_trouble, queue_trouble;
 	bool ending;
+	bool gave_up; /* nothing is stored any more */
+	int64_t began_ms;
 	int64_t printed, repeats, bad;
 	int status;
 };
@@ -104,18 +108,26 @@ end(struct poll *p, int status)
 		p->status = status;
 }
 
+/*
+ * Whether nothing is left to be done. What was received and is not stored
+ * stays in the queue, so a database that is away need not be waited for.
+ */
 static bool
 idle(const struct poll *p)
 {
-	return p->gathering.count == 0 && p->accepting.count == 0 &&
-	    deletes_done(&p->deletes) && output_empty(p->output);
+	bool stored = p->gathering.count == 0 && p->accepting.count == 0;
+	bool hopeless = p->gave_up || (p->db_trouble && p->loop.stopping);
+
+	return (stored || hopeless) && deletes_done(&p->deletes) &&
+	    output_empty(p->output);
 }
 
 /* Looks what is to be done next; called after whatever happened. */
 static void
 go_on(struct poll *p)
 {
-	accept_more(p);
+	if (!p->gave_up)
+		accept_more(p);
 	if (!p->ending)
 		receive_more(p);
 	/* what a receive under way may still bring comes again by itself */
@@ -123,13 +135,20 @@ go_on(struct poll *p)
 		loop_break(&p->loop);
 }
 
-/* Says that an error ends the program, as one that runs but once. */
+/*
+ * Says that an error ends the program, as one that runs but once. What is
+ * stored is still deleted and printed.
+ */
 static void
 give_up(struct poll *p, const struct err *e)
 {
-	warnx("%s", e->msg);
+	if (!p->gave_up)
+		warnx("%s", e->msg);
+	p->gave_up = true;
+	deletes_hurry(&p->deletes);
 	end(p, err_status(e));
-	loop_break(&p->loop);
+	if (idle(p))
+		loop_break(&p->loop);
 }
 
 static void
@@ -230,12 +249,13 @@ take(struct poll *p, const struct sqs_message *m)
 		free(item);
 		return;
 	}
-	p->bytes += item->event.body_len;
 	if (batch_add(&p->gathering, item) == -1) {
 		/* not stored, not deleted: the queue gives it again */
 		warnx("message %s: out of memory", m->message_id);
 		free(item);
+		return;
 	}
+	p->bytes += item->event.body_len;
 }
 
 /* The queue failed: say it once, and ask again after a while. */
@@ -250,6 +270,9 @@ queue_failed(struct poll *p, const struct err *e)
 		give_up(p, e);
 		return;
 	}
+	p->wanted = 1;
+	if (event_pending(p->again, EV_TIMEOUT, NULL))
+		return; /* one of several that failed at once */
 	ms = backoff_fail(&p->backoff, &first);
 	if (first)
 		warnx("%s: trying again", e->msg);
@@ -267,6 +290,17 @@ adapt(struct poll *p, size_t count)
 	else if (count == 0)
 		p->wanted = 1;
 	p->empty = count == 0;
+}
+
+/* What was looked at first is soon to be seen again: then it ends. */
+static void
+peek_on(struct poll *p)
+{
+	if (p->ending ||
+	    clock_steady_ms() - p->began_ms < PEEK_HIDDEN * 1000 - 500)
+		return;
+	warnx("there may be more: it looks for %d seconds", PEEK_HIDDEN);
+	end(p, 0);
 }
 
 struct receive {
@@ -294,12 +328,19 @@ received(void *arg, const struct err *e, const struct sqs_message *messages,
 	if (backoff_ok(&p->backoff))
 		warnx("the queue answers again");
 	adapt(p, count);
-	for (size_t i = 0; i < count; i++)
+	if (count > 0)
+		p->large = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (messages[i].body_len > p->large)
+			p->large = messages[i].body_len;
 		take(p, &messages[i]);
+	}
 	if (p->empty && (p->o->once || p->o->peek) && p->receiving == 0)
 		end(p, 0);
 	if (p->o->number > 0 && p->taken >= p->o->number)
 		end(p, 0);
+	if (p->o->peek)
+		peek_on(p);
 	go_on(p);
 }
 
@@ -326,14 +367,19 @@ receive(struct poll *p, int max)
 	p->asked += max;
 }
 
-/* Whether there is room for what one more request may bring. */
+/*
+ * Whether there is room for what one more request may bring; it is taken to be
+ * of the kind that came last.
+ */
 static bool
 has_room(const struct poll *p)
 {
-	return p->gathering.count + p->accepting.count + (size_t)p->asked <
-	    HAND_MESSAGES &&
-	    p->bytes < HAND_BYTES && !output_full(p->output) &&
-	    !p->db_trouble && !p->queue_trouble;
+	size_t count = p->gathering.count + p->accepting.count +
+	    (size_t)p->asked + deletes_count(&p->deletes);
+
+	return count < HAND_MESSAGES &&
+	    p->bytes + (size_t)p->asked * p->large < HAND_BYTES &&
+	    !output_full(p->output) && !p->db_trouble && !p->queue_trouble;
 }
 
 static void
@@ -376,7 +422,10 @@ db_trouble(void *arg, const struct err *e)
 		return;
 	}
 	p->db_trouble = true;
-	warnx("%s: waiting for it", e->msg);
+	if (p->loop.stopping)
+		go_on(p);
+	else
+		warnx("%s: waiting for it", e->msg);
 }
 
 static void
@@ -400,8 +449,13 @@ output_failed(void *arg, const struct err *e)
 {
 	struct poll *p = arg;
 
-	warnx("%s", e->msg);
-	end(p, 1);
+	/* in a pipeline that stops, its reader may end first */
+	if (p->loop.stopping) {
+		end(p, 0);
+	} else {
+		warnx("stdout: %s", e->msg);
+		end(p, 1);
+	}
 	go_on(p);
 }
 
@@ -410,6 +464,7 @@ stopped(void *arg)
 {
 	struct poll *p = arg;
 
+	deletes_hurry(&p->deletes);
 	end(p, 0);
 	go_on(p);
 }
@@ -487,7 +542,11 @@ static int
 run(const struct options *o)
 {
 	struct poll p = {
-	    .o = o, .wanted = 1, .backoff = {.min_ms = 200, .max_ms = 30000}};
+	    .o = o,
+	    .wanted = 1,
+	    .backoff = {.min_ms = 200, .max_ms = 30000},
+	    .began_ms = clock_steady_ms(),
+	};
 	struct err e = {.msg = "out of memory", .temporary = true};
 
 	batch_init(&p.gathering);

@@ -18,7 +18,7 @@
 /* How often tasks are looked at that may have waited too long. */
 #define TICK_MS 250
 
-/* With nothing more to read, a database that is away is given up after this. */
+/* Where the input ends, a database that is away is given up after this. */
 #define LATE_S 10
 
 #define OPT(field) offsetof(struct options, field)
@@ -71,7 +71,7 @@ send_go_on(struct send *s)
 	outcome_go_on(s);
 	if (s->waiting > 0)
 		add_timer(s->tick, TICK_MS);
-	if (s->input_ended && s->db_trouble)
+	if ((s->input_ended || s->finite) && s->db_trouble)
 		add_timer(s->late, LATE_S * 1000);
 	if (idle(s))
 		loop_break(&s->loop);
@@ -141,31 +141,30 @@ output_room(void *arg)
 }
 
 /*
- * Nobody reads the lines any more. What is under way is still worth its
- * record, but nothing new is begun.
+ * Nobody reads the lines any more. What was taken is still sent and put on
+ * record, but no more is.
  */
 static void
 output_failed(void *arg, const struct err *e)
 {
 	struct send *s = arg;
 
-	warnx("%s", e->msg);
-	s->status = 1;
-	input_pause(s->input);
-	s->paused = true;
+	if (!s->loop.stopping) {
+		warnx("stdout: %s", e->msg);
+		s->status = 1;
+	}
+	s->closed = true;
 	s->input_ended = true;
 	send_go_on(s);
 }
 
-/* Takes nothing new, sends what was read. */
+/* Takes nothing new, sends what was read; the input says when that was all. */
 static void
 stopped(void *arg)
 {
 	struct send *s = arg;
 
-	input_pause(s->input);
-	s->paused = true;
-	s->input_ended = true;
+	input_stop(s->input);
 	send_go_on(s);
 }
 
@@ -208,8 +207,9 @@ open_all(struct send *s, struct err *e)
 		return -1;
 	s->output = output_new(
 	    s->loop.base, STDOUT_FILENO, 1 << 20, &output_handler, s, e);
-	if (s->output == NULL)
+	if (s->output == NULL || output_watch(s->output, e) == -1)
 		return -1;
+	s->finite = !loop_can_poll(STDIN_FILENO);
 	s->input = input_new(s->loop.base, STDIN_FILENO, &intake_handler, s, e);
 	return s->input == NULL ? -1 : 0;
 }

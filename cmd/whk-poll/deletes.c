@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <err.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,18 +84,30 @@ forget(struct deletes *d)
 	d->count = 0;
 }
 
-/* Some could not be deleted: they wait for the timer, or are given up. */
+/*
+ * Some could not be deleted: they wait for the timer, or are given up. Those
+ * of other requests that fail meanwhile wait for the same.
+ */
 static void
-failed(struct deletes *d)
+failed(struct deletes *d, const char *why)
 {
-	int64_t ms = backoff_fail(&d->backoff, NULL);
-	struct timeval tv = {ms / 1000, ms % 1000 * 1000};
+	struct timeval tv;
+	int64_t ms;
+	bool first;
 
-	if (++d->tries > TRIES) {
+	if (d->last || d->tries >= TRIES) {
 		forget(d);
 		d->tries = 0;
 		return;
 	}
+	if (event_pending(d->again, EV_TIMEOUT, NULL))
+		return;
+	d->tries++;
+	ms = backoff_fail(&d->backoff, &first);
+	if (first)
+		warnx("%s: messages that are stored stay in the queue for now",
+		    why);
+	tv = (struct timeval){ms / 1000, ms % 1000 * 1000};
 	event_add(d->again, &tv);
 }
 
@@ -104,6 +117,7 @@ finished(void *arg, const struct err *e, const struct sqs_result *results,
 {
 	struct request *rq = arg;
 	struct deletes *d = rq->deletes;
+	const char *why = e != NULL ? e->msg : "some deletes failed";
 	bool some = false;
 
 	d->active--;
@@ -118,10 +132,11 @@ finished(void *arg, const struct err *e, const struct sqs_result *results,
 		some = true;
 	}
 	if (some)
-		failed(d);
+		failed(d, why);
 	else {
 		d->tries = 0;
-		backoff_ok(&d->backoff);
+		if (backoff_ok(&d->backoff))
+			warnx("the queue deletes messages again");
 	}
 	request_free(rq);
 	d->changed(d->arg);
@@ -152,8 +167,26 @@ send_some(struct deletes *d, size_t n)
 void
 deletes_send(struct deletes *d)
 {
+	if (event_pending(d->again, EV_TIMEOUT, NULL))
+		return;
 	while (d->count > 0)
 		send_some(d, d->count < SQS_BATCH ? d->count : SQS_BATCH);
+}
+
+size_t
+deletes_count(const struct deletes *d)
+{
+	return d->count + d->active * SQS_BATCH;
+}
+
+void
+deletes_hurry(struct deletes *d)
+{
+	d->last = true;
+	if (!event_pending(d->again, EV_TIMEOUT, NULL))
+		return;
+	event_del(d->again);
+	forget(d);
 }
 
 bool

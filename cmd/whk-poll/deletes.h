@@ -25,8 +25,9 @@ struct deletes {
 	struct backoff backoff;
 	char **receipts; /* waiting */
 	size_t count, size;
-	int active; /* requests under way */
-	int tries;  /* in a row that failed */
+	size_t active; /* requests under way */
+	int tries;     /* in a row that failed */
+	bool last;     /* what fails now is left to come again */
 };
 
 int deletes_init(struct deletes *d, struct event_base *base, struct sqs *sqs,
@@ -36,6 +37,12 @@ void deletes_add(struct deletes *d, const char *receipt); /* copied */
 
 /* Starts requests for what waits, ten to one. */
 void deletes_send(struct deletes *d);
+
+/* How many wait or are under way. */
+size_t deletes_count(const struct deletes *d);
+
+/* Nothing is tried again from now on. */
+void deletes_hurry(struct deletes *d);
 
 bool deletes_done(const struct deletes *d); /* nothing waits or is under way */
 

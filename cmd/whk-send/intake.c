@@ -104,11 +104,20 @@ store(struct send *s, struct message *m)
 	s->unstored[s->unstored_count++] = m;
 }
 
+static bool
+holds_enough(const struct send *s)
+{
+	return s->messages >= HOLD_MESSAGES || s->bytes >= HOLD_BYTES ||
+	    s->waiting + (size_t)s->flights + s->outcome_count +
+		s->recording_count >=
+	    HOLD_TASKS ||
+	    output_full(s->output);
+}
+
 static void
 pause_if_full(struct send *s)
 {
-	bool full = s->messages >= HOLD_MESSAGES || s->bytes >= HOLD_BYTES ||
-	    output_full(s->output);
+	bool full = s->closed || holds_enough(s);
 
 	if (full && !s->paused)
 		input_pause(s->input);
@@ -161,22 +170,33 @@ complain_missing(
 {
 	char text[80];
 
-	for (size_t i = 0; i < row->missing_count; i++) {
-		snprintf(text, sizeof(text), "to: no webhook %lld",
-		    (long long)row->missing[i]);
-		complain(s, m->number, text);
-	}
+	snprintf(text, sizeof(text), "to: no webhook %lld%s",
+	    (long long)row->missing[0],
+	    row->missing_count > 1 ? ", nor others that it names" : "");
+	complain(s, m->number, text);
+}
+
+/*
+ * An event that was stored before: by somebody else, or by this call itself,
+ * whose answer was lost with the connection.
+ */
+static void
+complain_repeat(const struct message *m)
+{
+	warnx("line %llu: event %s is stored already: %s",
+	    (unsigned long long)m->number, m->event.id,
+	    m->chosen ? "not sent again" : "left to whk-due");
 }
 
 /* What accept() says of one event: its tasks, or why there are none. */
 static void
 stored_one(struct send *s, struct message *m, struct accept_row *row)
 {
-	complain_missing(s, m, row);
+	if (row->missing_count > 0)
+		complain_missing(s, m, row);
+	else if (!row->fresh)
+		complain_repeat(m);
 	free(row->missing);
-	if (!row->fresh && row->missing_count == 0)
-		warnx("line %llu: event %s is stored already: not sent again",
-		    (unsigned long long)m->number, m->event.id);
 	free(m->event.to);
 	m->event.to = row->to;
 	m->event.to_count = row->to_count;
@@ -221,6 +241,7 @@ matched(void *arg, const struct err *e, const PGresult *r)
 	s->in_accept_count = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct event_line *ev = &list[i]->event;
+		size_t named = ev->to_count;
 
 		free(ev->to);
 		ev->to = NULL;
@@ -229,6 +250,9 @@ matched(void *arg, const struct err *e, const PGresult *r)
 			complain(s, list[i]->number, e->msg);
 		else if (db_longs(r, (int)i, 0, &ev->to, &ev->to_count) == -1)
 			complain(s, list[i]->number, "out of memory");
+		else if (ev->to_count < named)
+			complain(s, list[i]->number,
+			    "to: names webhooks that are none");
 		ev->lease_ms = INT64_MAX;
 		hooks_add(s, list[i]);
 	}

@@ -28,9 +28,11 @@
  * (outcome.c). Everything is one struct send and one thread.
  */
 
-/* Lines and bytes in memory at which reading stops. */
+/* Lines, bytes and what is to be done for them (attempts that wait, are under
+   way, or not on record) at which reading stops. */
 #define HOLD_MESSAGES 2000
 #define HOLD_BYTES ((size_t)16 << 20)
+#define HOLD_TASKS 40000
 
 /* A task that waited so long for its webhook's turn is parked. */
 #define WAIT_MAX_MS 1000
