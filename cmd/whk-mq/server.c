@@ -35,8 +35,7 @@ struct server {
 	struct evhttp *http;
 	struct evconnlistener *listener; /* http's */
 	struct waits *waits;
-	struct event *pause; /* ends a pause in accepting */
-	struct event *late;  /* ends a stop that takes too long */
+	struct event *late; /* ends a stop that takes too long */
 	char host[LISTENER_HOST];
 	struct buf out;
 	uint8_t request_id[16]; /* of the last answer; counts up */
@@ -247,25 +246,29 @@ on_request(struct evhttp_request *req, void *arg)
 		serve(s, req);
 }
 
-/* No descriptors left: accepting would fail again at once, and spin. */
+static void
+on_pause_end(evutil_socket_t fd, short what, void *arg)
+{
+	struct evconnlistener *listener = arg;
+
+	(void)fd;
+	(void)what;
+	evconnlistener_enable(listener);
+}
+
+/*
+ * No descriptors are left: accepting would fail again at once, and spin. What
+ * comes as the argument is evhttp's.
+ */
 static void
 on_accept_error(struct evconnlistener *listener, void *arg)
 {
 	struct timeval tv = {.tv_usec = PAUSE_MS * 1000};
-	struct server *s = arg;
 
-	evconnlistener_disable(listener);
-	evtimer_add(s->pause, &tv);
-}
-
-static void
-on_pause_end(evutil_socket_t fd, short what, void *arg)
-{
-	struct server *s = arg;
-
-	(void)fd;
-	(void)what;
-	evconnlistener_enable(s->listener);
+	(void)arg;
+	if (event_base_once(evconnlistener_get_base(listener), -1, EV_TIMEOUT,
+		on_pause_end, listener, &tv) == 0)
+		evconnlistener_disable(listener);
 }
 
 static void
@@ -302,10 +305,8 @@ server_new(struct event_base *base, struct broker *broker, const char *address,
 	arc4random_buf(s->request_id, sizeof(s->request_id));
 	s->http = evhttp_new(base);
 	s->waits = waits_new(base, broker, reply, s);
-	s->pause = evtimer_new(base, on_pause_end, s);
 	s->late = evtimer_new(base, on_late, s);
-	if (s->http == NULL || s->waits == NULL || s->pause == NULL ||
-	    s->late == NULL)
+	if (s->http == NULL || s->waits == NULL || s->late == NULL)
 		goto memory;
 	set_limits(s);
 	s->listener = listener_new(base, address, port, s->host, e);
@@ -335,7 +336,6 @@ server_stop(struct server *s, void (*done)(void *), void *arg)
 
 	s->done = done;
 	s->arg = arg;
-	event_del(s->pause);
 	evconnlistener_disable(s->listener);
 	evtimer_add(s->late, &tv);
 	s->open++; /* not done before the long polls were answered */
@@ -350,8 +350,6 @@ server_free(struct server *s)
 	if (s == NULL)
 		return;
 	waits_free(s->waits);
-	if (s->pause != NULL)
-		event_free(s->pause);
 	if (s->late != NULL)
 		event_free(s->late);
 	if (s->http != NULL)
