@@ -25,13 +25,14 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
 END
 $$;
 
--- The webhooks whose tenant and patterns match, before any filter.
+-- The webhooks whose tenant and patterns match, before any filter. In a
+-- function in SQL a column goes before a parameter of the same name.
 CREATE OR REPLACE FUNCTION whk.routes(type text, tenant text)
 RETURNS SETOF bigint
 LANGUAGE sql STABLE ROWS 10 AS $$
 	SELECT DISTINCT r.webhook
 	FROM whk.route r
-	WHERE r.tenant = ANY (ARRAY['', tenant])
+	WHERE r.tenant = ANY (ARRAY['', routes.tenant])
 		AND r.pattern = ANY (whk.patterns(type))
 $$;
 
