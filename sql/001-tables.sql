@@ -52,12 +52,26 @@ CREATE TABLE whk.webhook (
 	cancelled bigint NOT NULL DEFAULT 0,
 	last_at timestamptz(3),
 	last_status int,
-	last_error text
+	last_error text,
+	-- attempts a minute, good and bad, over the last 1, 5 and 60 minutes,
+	-- as a load average is kept; true at rated_at, and fading since
+	rated_at timestamptz(3),
+	good_1 real NOT NULL DEFAULT 0,
+	good_5 real NOT NULL DEFAULT 0,
+	good_60 real NOT NULL DEFAULT 0,
+	bad_1 real NOT NULL DEFAULT 0,
+	bad_5 real NOT NULL DEFAULT 0,
+	bad_60 real NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
 -- What claim() has to sweep; empty where all is well.
 CREATE INDEX webhook_probe ON whk.webhook (probe_at) WHERE backlog;
 CREATE INDEX webhook_tenant ON whk.webhook (tenant, id);
+-- The worst, and whatever is not simply active: what an operator looks for.
+CREATE INDEX webhook_failures ON whk.webhook (failures) WHERE failures > 0;
+CREATE INDEX webhook_shut ON whk.webhook (id)
+	WHERE paused_at IS NOT NULL OR disabled_at IS NOT NULL
+		OR blocked_until IS NOT NULL;
 
 -- What signs for a webhook. Apart, so that a reader of webhooks may be kept
 -- from it.
@@ -68,6 +82,24 @@ CREATE TABLE whk.secret (
 	expires_at timestamptz(3),		-- null: it is the newest
 	PRIMARY KEY (webhook, secret)
 );
+
+-- The same figures for all webhooks together, and how long the attempts took.
+-- Each connection keeps a row of its own, so that nobody waits for another.
+CREATE TABLE whk.total (
+	shard int PRIMARY KEY,
+	delivered bigint NOT NULL DEFAULT 0,
+	retried bigint NOT NULL DEFAULT 0,
+	failed bigint NOT NULL DEFAULT 0,
+	cancelled bigint NOT NULL DEFAULT 0,
+	rated_at timestamptz(3),
+	good_1 real NOT NULL DEFAULT 0,
+	good_5 real NOT NULL DEFAULT 0,
+	good_60 real NOT NULL DEFAULT 0,
+	bad_1 real NOT NULL DEFAULT 0,
+	bad_5 real NOT NULL DEFAULT 0,
+	bad_60 real NOT NULL DEFAULT 0,
+	times bigint[] NOT NULL DEFAULT '{}'	-- counts by whk.time_bucket()
+) WITH (fillfactor = 20);
 
 -- From tenant ('' for any) and pattern to webhook: what makes matching cost
 -- as much as there are matches. Kept by triggers; a disabled webhook has none.

@@ -132,6 +132,7 @@ BEGIN
 
 	PERFORM whk.tally(webhooks, ats, statuses, errors, retry_afters,
 		outcomes, held, fresh, now);
+	PERFORM whk.count_total(outcomes, fresh, totals, now);
 	due := least(due, whk.let_out(webhooks, keys, now));
 	IF due IS NOT NULL THEN
 		PERFORM whk.wake(due);
@@ -247,6 +248,8 @@ BEGIN
 				AND m.outcome = 'failed') AS failed,
 			count(*) FILTER (WHERE m.fresh
 				AND m.outcome = 'cancelled') AS cancelled,
+			count(*) FILTER (WHERE m.fresh
+				AND m.outcome IN ('retry', 'failed')) AS all_bad,
 			count(*) FILTER (WHERE m.bad) AS bad,
 			min(m.at) FILTER (WHERE m.bad) AS bad_since,
 			bool_or(m.fresh AND m.error IS NULL
@@ -301,12 +304,90 @@ BEGIN
 		backlog = w.backlog OR f.parked,
 		probe_at = CASE WHEN f.parked AND NOT w.backlog
 			THEN whk.probe_time(w, now) ELSE w.probe_at END,
+		rated_at = now,
+		good_1 = whk.faded(w.good_1, w.rated_at, now, 1) + f.good,
+		good_5 = whk.faded(w.good_5, w.rated_at, now, 5)
+			+ f.good / 5.0,
+		good_60 = whk.faded(w.good_60, w.rated_at, now, 60)
+			+ f.good / 60.0,
+		bad_1 = whk.faded(w.bad_1, w.rated_at, now, 1) + f.all_bad,
+		bad_5 = whk.faded(w.bad_5, w.rated_at, now, 5)
+			+ f.all_bad / 5.0,
+		bad_60 = whk.faded(w.bad_60, w.rated_at, now, 60)
+			+ f.all_bad / 60.0,
 		unparked = greatest(0, w.unparked - f.ended),
 		room = CASE WHEN w.backlog THEN greatest(0, least(2 * f.good,
 			4 * w.max_in_flight - greatest(0, w.unparked - f.ended)))
 			ELSE 0 END
 	FROM fate f
 	WHERE w.id = f.webhook;
+END
+$$;
+
+-- A rate that was x attempts a minute at a time, as an average over so many
+-- minutes, has faded by now like a load average.
+CREATE OR REPLACE FUNCTION whk.faded(x real, at timestamptz,
+	now timestamptz, minutes int)
+RETURNS real
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE WHEN x < 0.0001 OR at IS NULL
+			OR now - at > minutes * interval '15 minutes' THEN 0
+		WHEN now <= at THEN x
+		ELSE x * exp(-extract(epoch FROM now - at)::double precision
+			/ (60 * minutes)) END::real
+$$;
+
+-- The bucket of a duration in microseconds, from 1: bucket i ends at 100 us
+-- times the square root of 2 to the i; the last, 40, has no end.
+CREATE OR REPLACE FUNCTION whk.time_bucket(us int) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT CASE WHEN us <= 100 THEN 1
+		ELSE least(40, ceil(2 * ln(us / 100.0) / ln(2)))::int END
+$$;
+
+-- Counts the outcomes of a batch that are fresh in the figures for all
+-- webhooks together: in a row that this connection has to itself, by and
+-- large.
+CREATE OR REPLACE FUNCTION whk.count_total(outcomes text[], fresh boolean[],
+	totals int[], now timestamptz)
+RETURNS void
+LANGUAGE plpgsql SET enable_nestloop = off AS $$
+DECLARE
+	mine int := pg_backend_pid() % 64;
+	s record;
+BEGIN
+	SELECT count(*) FILTER (WHERE i.outcome = 'delivered') AS good,
+		count(*) FILTER (WHERE i.outcome = 'retry') AS retried,
+		count(*) FILTER (WHERE i.outcome = 'failed') AS failed,
+		count(*) FILTER (WHERE i.outcome = 'cancelled') AS cancelled,
+		count(*) FILTER (WHERE i.outcome IN ('retry', 'failed')) AS bad,
+		array_agg(whk.time_bucket(i.total))
+			FILTER (WHERE i.total IS NOT NULL) AS buckets
+	INTO s
+	FROM unnest(outcomes, fresh, totals) AS i(outcome, fresh, total)
+	WHERE i.fresh AND i.outcome <> 'deferred';
+
+	INSERT INTO whk.total (shard) VALUES (mine) ON CONFLICT DO NOTHING;
+	UPDATE whk.total t SET
+		delivered = t.delivered + s.good,
+		retried = t.retried + s.retried,
+		failed = t.failed + s.failed,
+		cancelled = t.cancelled + s.cancelled,
+		rated_at = now,
+		good_1 = whk.faded(t.good_1, t.rated_at, now, 1) + s.good,
+		good_5 = whk.faded(t.good_5, t.rated_at, now, 5)
+			+ s.good / 5.0,
+		good_60 = whk.faded(t.good_60, t.rated_at, now, 60)
+			+ s.good / 60.0,
+		bad_1 = whk.faded(t.bad_1, t.rated_at, now, 1) + s.bad,
+		bad_5 = whk.faded(t.bad_5, t.rated_at, now, 5) + s.bad / 5.0,
+		bad_60 = whk.faded(t.bad_60, t.rated_at, now, 60)
+			+ s.bad / 60.0,
+		times = ARRAY(SELECT coalesce(t.times[b.b], 0) + count(x.b)
+			FROM generate_series(1, 40) AS b(b)
+			LEFT JOIN unnest(s.buckets) AS x(b) ON x.b = b.b
+			GROUP BY b.b ORDER BY b.b)
+	WHERE t.shard = mine;
 END
 $$;
 
