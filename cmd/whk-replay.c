@@ -5,31 +5,18 @@
  * webhooks and go out through whk-due, oldest first.
  */
 #include <err.h>
-#include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
-#include "cli.h"
-#include "db.h"
-#include "input.h"
-#include "line.h"
-#include "loop.h"
 #include "text.h"
+#include "whk-replay/replay.h"
 
-/* Pairs in one call, which is one transaction. */
-#define BATCH 500
-
-struct options {
-	const char *event, *tenant, *outcome, *since, *until;
-	struct cli_list types;
-	int64_t webhook;
-	bool missing, dry, verbose;
-};
+/* Later than anything: 9999-12-31T23:59:59Z. */
+#define FOREVER_MS INT64_C(253402300799000)
 
 #define OPT(field) offsetof(struct options, field)
 
@@ -38,7 +25,7 @@ static const struct cli_option options[] = {
     {'w', "webhook", "ID", CLI_INT, OPT(webhook), "of this webhook", NULL, 1,
 	INT64_MAX},
     {'s', "since", "TIME", CLI_STRING, OPT(since),
-	"from then on: RFC 3339, a date, or 2h ago", NULL, 0, 0},
+	"from then on: RFC 3339, a date, or \"2h\" ago", NULL, 0, 0},
     {'u', "until", "TIME", CLI_STRING, OPT(until), "before then", NULL, 0, 0},
     {'o', "outcome", "WORD", CLI_STRING, OPT(outcome),
 	"whose last attempt was delivered, retry, failed, cancelled", NULL, 0,
@@ -63,238 +50,39 @@ static const struct cli cli = {
     .count = sizeof(options) / sizeof(options[0]),
 };
 
-/* One delivery: an event, perhaps its time, and a webhook. */
-struct pair {
-	char event[129];
-	int64_t time_ms; /* -1: of the newest event of that id */
-	int64_t webhook;
-	uint64_t line; /* where it was read; 0: it was selected */
+/* A time of an option: absolute, or so long ago. */
+struct when {
+	int64_t ms;
+	bool ago;
 };
 
-struct replay {
-	const struct options *o;
-	PGconn *db;
-	struct pair pairs[BATCH];
-	int count;
-	int64_t due, pending, bad;
-	int64_t begun_ms, shown_ms; /* of the progress, by the steady clock */
-	bool terminal;
-	int status;
-
-	struct loop loop; /* for lines */
-	struct input *input;
-	struct event *idle;
-};
-
-static volatile sig_atomic_t stop_signal;
-
 static void
-fail(struct replay *r, const struct err *e)
+complain(const char *msg, const char *value)
 {
-	warnx("%s", e->msg);
-	r->status = err_status(e);
-}
-
-/* For a person at a terminal, once a second. */
-static void
-progress(struct replay *r)
-{
-	int64_t now = clock_steady_ms();
-
-	if (!r->terminal || now - r->begun_ms < 1000 ||
-	    now - r->shown_ms < 1000)
-		return;
-	r->shown_ms = now;
-	fprintf(stderr, "\r%lld replayed, %lld/s ", (long long)r->due,
-	    (long long)(r->due * 1000 / (now - r->begun_ms)));
-}
-
-static void
-say(const struct pair *p)
-{
-	printf("{\"event\":\"%s\",\"webhook\":%lld}\n", p->event,
-	    (long long)p->webhook);
-}
-
-/* What became of one pair. */
-static void
-account(struct replay *r, const struct pair *p, const char *became)
-{
-	if (strcmp(became, "due") == 0) {
-		r->due++;
-		if (r->o->verbose || r->o->dry)
-			say(p);
-	} else if (strcmp(became, "pending") == 0)
-		r->pending++;
-	else if (p->line == 0)
-		return; /* it went while the selection ran */
-	else {
-		r->bad++;
-		warnx("line %llu: %s: event %s, webhook %lld",
-		    (unsigned long long)p->line, became, p->event,
-		    (long long)p->webhook);
-	}
-}
-
-static const char replay_sql[] =
-    "SELECT n, became FROM whk.replay($1, $2, $3) ORDER BY n";
-
-/* Replays the batch; -1: it could not be, and the run is over. */
-static int
-flush_batch(struct replay *r)
-{
-	struct args a = {0};
-	PGresult *res;
 	struct err e;
-	int ev = args_array(&a, ARGS_TEXT), tm = args_array(&a, ARGS_TIME),
-	    wh = args_array(&a, ARGS_LONG);
 
-	for (int i = 0; i < r->count; i++) {
-		args_add_text(&a, ev, r->pairs[i].event);
-		if (r->pairs[i].time_ms == -1)
-			args_add_null(&a, tm);
-		else
-			args_add_number(&a, tm, r->pairs[i].time_ms);
-		args_add_number(&a, wh, r->pairs[i].webhook);
-	}
-	res = db_query(r->db, replay_sql, &a, &e);
-	args_free(&a);
-	if (res == NULL) {
-		fail(r, &e);
-		return -1;
-	}
-	for (int i = 0; i < PQntuples(res) && i < r->count; i++)
-		account(r, &r->pairs[i], PQgetvalue(res, i, 1));
-	PQclear(res);
-	r->count = 0;
-	progress(r);
-	return 0;
+	err_set(&e, "%s: %s", msg, value);
+	warnx("%s", e.msg);
 }
 
+/* RFC 3339, a date alone (it begins at midnight, UTC), or a duration. */
 static int
-add(struct replay *r, const struct pair *p)
+parse_when(const char *name, const char *s, struct when *w)
 {
-	if (r->o->dry) {
-		account(r, p, "due");
+	char whole[CLOCK_TEXT], what[64];
+
+	if (s == NULL || clock_parse(s, strlen(s), &w->ms) == 0)
 		return 0;
-	}
-	r->pairs[r->count++] = *p;
-	return r->count == BATCH ? flush_batch(r) : 0;
-}
-
-/* --- lines ---------------------------------------------------------------- */
-
-static void
-take_line(void *arg, char *line, size_t len, uint64_t number)
-{
-	struct replay *r = arg;
-	struct attempt_line at;
-	struct pair p = {.time_ms = -1, .line = number};
-	struct timeval now = {0, 0};
-	struct err e;
-
-	if (line == NULL)
-		err_set(&e, "longer than 8 MiB");
-	if (line == NULL || line_attempt_parse(line, len, &at, &e) == -1) {
-		r->bad++;
-		warnx("line %llu: %s", (unsigned long long)number, e.msg);
-		return;
-	}
-	strlcpy(p.event, at.event, sizeof(p.event));
-	p.webhook = at.webhook;
-	line_attempt_free(&at);
-	if (add(r, &p) == -1)
-		loop_break(&r->loop);
-	else
-		event_add(r->idle, &now);
-}
-
-static void
-ended(void *arg, const struct err *e)
-{
-	struct replay *r = arg;
-
-	if (e != NULL)
-		fail(r, e);
-	loop_break(&r->loop);
-}
-
-/* Nothing more has come for now: what has is not kept waiting. */
-static void
-idle(evutil_socket_t fd, short what, void *arg)
-{
-	struct replay *r = arg;
-
-	(void)fd;
-	(void)what;
-	if (r->count > 0 && flush_batch(r) == -1)
-		loop_break(&r->loop);
-	fflush(stdout);
-}
-
-static void
-stopped(void *arg)
-{
-	struct replay *r = arg;
-
-	loop_break(&r->loop);
-}
-
-static const struct input_handler input_handler = {take_line, ended};
-
-static void
-replay_lines(struct replay *r)
-{
-	struct err e;
-
-	if (loop_init(&r->loop, stopped, r, &e) == -1) {
-		fail(r, &e);
-		return;
-	}
-	r->idle = evtimer_new(r->loop.base, idle, r);
-	r->input = r->idle == NULL
-	    ? NULL
-	    : input_new(r->loop.base, STDIN_FILENO, &input_handler, r, &e);
-	if (r->input == NULL)
-		warnx("cannot read standard input"), r->status = 1;
-	else if (loop_run(&r->loop, &e) == -1)
-		fail(r, &e);
-	if (r->status == 0 && r->count > 0)
-		flush_batch(r);
-	input_free(r->input);
-	if (r->idle != NULL)
-		event_free(r->idle);
-	loop_free(&r->loop);
-}
-
-/* --- a selection ---------------------------------------------------------- */
-
-/* A time as an option has it: absolute, a date, or so long ago. */
-static int
-parse_time(const char *s, int64_t *ms)
-{
-	char whole[CLOCK_TEXT + 16];
-	int64_t ago;
-
-	if (clock_parse(s, strlen(s), ms) == 0)
-		return 0;
-	if (strlen(s) == 10) {
+	if (strlen(s) == strlen("2026-11-23")) {
 		snprintf(whole, sizeof(whole), "%sT00:00:00Z", s);
-		return clock_parse(whole, strlen(whole), ms);
+		if (clock_parse(whole, strlen(whole), &w->ms) == 0)
+			return 0;
 	}
-	if (text_duration(s, &ago) == -1)
-		return -1;
-	*ms = clock_wall_ms() - ago;
-	return 0;
-}
-
-static int
-check_time(const char *name, const char *s, int64_t fallback, int64_t *ms)
-{
-	*ms = fallback;
-	if (s == NULL || parse_time(s, ms) == 0)
+	w->ago = true;
+	if (text_duration(s, &w->ms) == 0)
 		return 0;
-	warnx("--%s: not a time: %s", name, s);
+	snprintf(what, sizeof(what), "--%s: not a time", name);
+	complain(what, s);
 	return -1;
 }
 
@@ -310,112 +98,6 @@ is_outcome(const char *s)
 	return false;
 }
 
-static const char select_sql[] =
-    "SELECT event, time_ms, webhook FROM whk.replayable($1, $2, $3, $4, $5, "
-    "$6, $7)";
-static const char missing_sql[] =
-    "SELECT event, time_ms, webhook FROM whk.missing($1, $2, $3, $4, "
-    "$5)";
-
-static void
-add_types(struct args *a, const struct cli_list *types)
-{
-	int i;
-
-	if (types->count == 0) {
-		args_null(a, ARGS_TEXT, true);
-		return;
-	}
-	i = args_array(a, ARGS_TEXT);
-	for (size_t k = 0; k < types->count; k++)
-		args_add_text(a, i, types->items[k]);
-}
-
-/* The question whose rows are the pairs. */
-static const char *
-question(const struct options *o, struct args *a, int64_t since, int64_t until)
-{
-	if (o->webhook > 0)
-		args_long(a, o->webhook);
-	else
-		args_null(a, ARGS_LONG, false);
-	if (!o->missing)
-		args_text(a, o->event);
-	add_types(a, &o->types);
-	args_text(a, o->tenant);
-	if (!o->missing)
-		args_text(a, o->outcome);
-	args_time(a, since);
-	args_time(a, until);
-	return o->missing ? missing_sql : select_sql;
-}
-
-static void
-signalled(int signo)
-{
-	stop_signal = signo;
-}
-
-/* Replays what a stream of rows gives, one row at a time. */
-static void
-replay_rows(struct replay *r, PGconn *from)
-{
-	PGresult *row;
-	struct err e;
-
-	while ((row = PQgetResult(from)) != NULL) {
-		struct pair p = {0};
-
-		if (PQresultStatus(row) == PGRES_SINGLE_TUPLE &&
-		    r->status == 0 && stop_signal == 0) {
-			strlcpy(
-			    p.event, PQgetvalue(row, 0, 0), sizeof(p.event));
-			p.time_ms = db_long(row, 0, 1);
-			p.webhook = db_long(row, 0, 2);
-			if (add(r, &p) == -1)
-				db_cancel(from);
-		} else if (PQresultStatus(row) != PGRES_TUPLES_OK &&
-		    PQresultStatus(row) != PGRES_SINGLE_TUPLE &&
-		    r->status == 0 && stop_signal == 0) {
-			db_error(row, &e);
-			fail(r, &e);
-		} else if (stop_signal == SIGTERM || stop_signal == SIGINT) {
-			db_cancel(from);
-			stop_signal = -1;
-		}
-		PQclear(row);
-	}
-	if (r->status == 0 && r->count > 0)
-		flush_batch(r);
-}
-
-static void
-replay_selection(struct replay *r, int64_t since, int64_t until)
-{
-	struct args a = {0};
-	const char *sql;
-	PGconn *from;
-	struct err e;
-
-	/* a second connection: each batch is a transaction of its own */
-	from = db_open(cli.name, false, &e);
-	if (from == NULL) {
-		fail(r, &e);
-		return;
-	}
-	sql = question(r->o, &a, since, until);
-	signal(SIGTERM, signalled);
-	signal(SIGINT, signalled);
-	if (db_stream(from, sql, &a, &e) == -1)
-		fail(r, &e);
-	else
-		replay_rows(r, from);
-	args_free(&a);
-	PQfinish(from);
-}
-
-/* --- */
-
 static bool
 selects(const struct options *o)
 {
@@ -425,7 +107,7 @@ selects(const struct options *o)
 }
 
 static int
-check(const struct options *o, int64_t *since, int64_t *until)
+check(const struct options *o, struct when *since, struct when *until)
 {
 	if (o->missing && o->webhook == 0) {
 		warnx("--missing needs --webhook");
@@ -435,69 +117,104 @@ check(const struct options *o, int64_t *since, int64_t *until)
 		warnx("--missing excludes --event and --outcome");
 		return -1;
 	}
+	if (o->event != NULL && !text_is_id(o->event)) {
+		complain("--event: not an id", o->event);
+		return -1;
+	}
 	if (o->outcome != NULL && !is_outcome(o->outcome)) {
-		warnx("--outcome: not delivered, retry, failed or cancelled: "
-		      "%s",
+		complain("--outcome: not delivered, retry, failed or "
+			 "cancelled",
 		    o->outcome);
 		return -1;
 	}
-	if (check_time("since", o->since, 0, since) == -1 ||
-	    check_time("until", o->until, clock_wall_ms() + 3600000, until) ==
-		-1)
+	if (parse_when("since", o->since, since) == -1 ||
+	    parse_when("until", o->until, until) == -1)
 		return -1;
 	return 0;
 }
 
+void
+replay_fail(struct replay *r, const struct err *e)
+{
+	warnx("%s", e->msg);
+	r->status = err_status(e);
+}
+
+/* What is so long ago is so by the database's clock. */
 static int
-run(struct replay *r, int64_t since, int64_t until)
+settle(struct replay *r, struct when *since, struct when *until)
+{
+	PGresult *res;
+	struct err e;
+
+	if (!since->ago && !until->ago)
+		return 0;
+	res = db_query(r->db, "SELECT now_ms FROM whk.hello()", NULL, &e);
+	if (res == NULL) {
+		replay_fail(r, &e);
+		return -1;
+	}
+	if (since->ago)
+		since->ms = db_long(res, 0, 0) - since->ms;
+	if (until->ago)
+		until->ms = db_long(res, 0, 0) - until->ms;
+	PQclear(res);
+	return 0;
+}
+
+static void
+report(struct replay *r)
+{
+	if (r->shown_ms != 0)
+		fputc('\n', stderr);
+	warnx("%lld %s again, %lld pending already", (long long)r->due,
+	    r->o->dry ? "would be due" : "due", (long long)r->pending);
+}
+
+static void
+run(struct replay *r, struct when *since, struct when *until)
 {
 	struct err e;
 
 	r->db = db_open(cli.name, false, &e);
 	if (r->db == NULL) {
-		warnx("%s", e.msg);
-		return err_status(&e);
+		replay_fail(r, &e);
+		return;
 	}
-	if (selects(r->o))
-		replay_selection(r, since, until);
-	else
-		replay_lines(r);
-	if (r->shown_ms != 0)
-		fputc('\n', stderr);
-	warnx(r->o->dry ? "%lld would be due again"
-			: "%lld due again, %lld pending already",
-	    (long long)r->due, (long long)r->pending);
-	if (fflush(stdout) == EOF || ferror(stdout)) {
-		warn("stdout");
-		r->status = 1;
+	if (settle(r, since, until) == 0) {
+		if (selects(r->o))
+			replay_selection(r, since->ms, until->ms);
+		else
+			replay_lines(r);
+		report(r);
 	}
 	PQfinish(r->db);
-	return r->status == 0 && r->bad > 0 ? 1 : r->status;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct options o = {0};
+	struct when since = {0}, until = {.ms = FOREVER_MS};
 	struct replay *r;
-	int64_t since, until;
 	int first, status;
 
 	setprogname(cli.name);
 	status = cli_parse(&cli, argc, argv, &o, &first, stdout, stderr);
 	if (status != -1)
 		return status;
-	if (check(&o, &since, &until) == -1) {
-		cli_free(&cli, &o);
-		return 2;
-	}
+	signal(SIGPIPE, SIG_IGN);
 	r = calloc(1, sizeof(*r));
 	if (r == NULL)
 		err(1, NULL);
 	r->o = &o;
 	r->begun_ms = clock_steady_ms();
 	r->terminal = isatty(STDERR_FILENO);
-	status = run(r, since, until);
+	if (check(&o, &since, &until) == -1)
+		r->status = 2;
+	else
+		run(r, &since, &until);
+	status = r->status == 0 && r->bad > 0 ? 1 : r->status;
 	free(r);
 	cli_free(&cli, &o);
 	return status;
