@@ -149,7 +149,9 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- Whether more may come due in a moment without anybody's doing: rows that
--- are parked at an open webhook while others of its rows are out.
+-- are parked at an open webhook, as others of its rows are delivered; the next
+-- of a key whose first is leased, and so perhaps being sent (where it waits
+-- for its retry, that is on record).
 CREATE OR REPLACE FUNCTION whk.draining(
 	now timestamptz DEFAULT clock_timestamp())
 RETURNS boolean
@@ -158,4 +160,15 @@ LANGUAGE sql STABLE AS $$
 		WHERE w.backlog AND w.paused_at IS NULL
 			AND w.disabled_at IS NULL
 			AND coalesce(w.blocked_until <= now, true))
+	OR EXISTS (SELECT FROM (SELECT * FROM whk.pending p
+			WHERE p.next_at > now AND p.key IS NOT NULL
+			LIMIT 1000) p
+		WHERE EXISTS (SELECT FROM whk.pending b
+				WHERE b.webhook = p.webhook AND b.key = p.key
+					AND b.behind)
+			AND NOT EXISTS (SELECT FROM whk.attempt a
+				WHERE a.event = p.event
+					AND a.webhook = p.webhook
+					AND a.time = p.time
+					AND a.next_at = p.next_at))
 $$;
