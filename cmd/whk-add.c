@@ -259,8 +259,6 @@ tell(const struct add *a, const struct buf *out, struct err *e)
 	const struct batch *b = &a->batch;
 	struct err cause;
 
-	if (a->o.json)
-		fwrite(out->data, 1, out->len, stdout);
 	for (size_t i = 0; i < b->count && !a->o.json; i++) {
 		const char *made = b->secrets[i].text;
 
@@ -270,7 +268,8 @@ tell(const struct add *a, const struct buf *out, struct err *e)
 		else if (made[0] != '\0')
 			warnx("secret: %s", made);
 	}
-	if (print_end(&cause) == 0)
+	if (print_bytes(out->data, out->len, &cause) == 0 &&
+	    print_end(&cause) == 0)
 		return 0;
 	return err_set(e, "%s: but the webhooks were added", cause.msg);
 }

@@ -147,7 +147,8 @@ print(struct list *l, struct err *e)
 {
 	if (table_write(&l->table, &l->out) == -1)
 		return err_temporary(e, "out of memory");
-	fwrite(l->out.data, 1, l->out.len, stdout);
+	if (print_bytes(l->out.data, l->out.len, e) == -1)
+		return -1;
 	buf_clear(&l->out);
 	return print_end(e);
 }

@@ -247,32 +247,38 @@ store(struct set *s, struct buf *out, struct err *e)
 	return db_script(s->db, s->o.dry_run ? "ROLLBACK" : "COMMIT", e);
 }
 
-/* Lines, new secrets, and what there was nothing to be done for. */
-static int
-tell(const struct set *s, const struct buf *out, struct err *e)
+/* New secrets, where they are not in the lines. */
+static void
+tell_secrets(const struct set *s)
 {
-	size_t count = s->ids.count;
-	struct err cause;
-
-	fwrite(out->data, 1, out->len, stdout);
-	for (size_t i = 0; i < s->missing.count; i++)
-		warnx("%" PRId64 ": no such webhook", s->missing.v[i]);
-	if (s->o.dry_run) {
-		warnx("%zu webhook%s would be changed", count,
-		    count == 1 ? "" : "s");
-		return print_end(e);
-	}
-	for (size_t i = 0; s->o.rotate && !s->o.json && i < count; i++) {
+	for (size_t i = 0; i < s->ids.count; i++) {
 		const char *made = s->secrets[i].text;
 
-		if (made[0] != '\0' && count > 1)
+		if (made[0] != '\0' && s->ids.count > 1)
 			warnx("%" PRId64 ": secret: %s", s->ids.v[i], made);
 		else if (made[0] != '\0')
 			warnx("secret: %s", made);
 	}
-	if (print_end(&cause) == 0)
+}
+
+/* What was done, or would be, and what there was nothing to be done for. */
+static int
+tell(const struct set *s, const struct buf *out, struct err *e)
+{
+	struct err cause;
+
+	for (size_t i = 0; i < s->missing.count; i++)
+		warnx("%" PRId64 ": no such webhook", s->missing.v[i]);
+	if (s->o.dry_run)
+		warnx("%zu webhook%s would be changed", s->ids.count,
+		    s->ids.count == 1 ? "" : "s");
+	else if (s->o.rotate && !s->o.json)
+		tell_secrets(s);
+	if (print_bytes(out->data, out->len, &cause) == 0 &&
+	    print_end(&cause) == 0)
 		return 0;
-	return err_set(e, "%s: but the webhooks were changed", cause.msg);
+	return err_set(e, "%s%s", cause.msg,
+	    s->o.dry_run ? "" : ": but the webhooks were changed");
 }
 
 /* Changes what there is to change. Returns the exit status. */
