@@ -129,7 +129,7 @@ webhook_free(json_t *def)
 	json_t *secret = json_object_get(def, "secret");
 
 	/* What jansson gives is its own copy, and no one else's here. */
-	if (secret != NULL && secret->refcount == 1)
+	if (json_is_string(secret) && secret->refcount == 1)
 		explicit_bzero((void *)(uintptr_t)json_string_value(secret),
 		    json_string_length(secret));
 	json_decref(def);
