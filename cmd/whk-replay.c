@@ -13,6 +13,7 @@
 
 #include "clock.h"
 #include "text.h"
+#include "when.h"
 #include "whk-replay/replay.h"
 
 /* Later than anything: 9999-12-31T23:59:59Z. */
@@ -50,12 +51,6 @@ static const struct cli cli = {
     .count = sizeof(options) / sizeof(options[0]),
 };
 
-/* A time of an option: absolute, or so long ago. */
-struct when {
-	int64_t ms;
-	bool ago;
-};
-
 static void
 complain(const char *msg, const char *value)
 {
@@ -65,21 +60,13 @@ complain(const char *msg, const char *value)
 	warnx("%s", e.msg);
 }
 
-/* RFC 3339, a date alone (it begins at midnight, UTC), or a duration. */
+/* A time of an option, if it was given. */
 static int
-parse_when(const char *name, const char *s, struct when *w)
+read_time(const char *name, const char *s, int64_t now_ms, int64_t *ms)
 {
-	char whole[CLOCK_TEXT], what[64];
+	char what[64];
 
-	if (s == NULL || clock_parse(s, strlen(s), &w->ms) == 0)
-		return 0;
-	if (strlen(s) == strlen("2026-11-23")) {
-		snprintf(whole, sizeof(whole), "%sT00:00:00Z", s);
-		if (clock_parse(whole, strlen(whole), &w->ms) == 0)
-			return 0;
-	}
-	w->ago = true;
-	if (text_duration(s, &w->ms) == 0)
+	if (s == NULL || when_parse(s, now_ms, ms) == 0)
 		return 0;
 	snprintf(what, sizeof(what), "--%s: not a time", name);
 	complain(what, s);
@@ -107,8 +94,10 @@ selects(const struct options *o)
 }
 
 static int
-check(const struct options *o, struct when *since, struct when *until)
+check(const struct options *o)
 {
+	int64_t any;
+
 	if (o->missing && o->webhook == 0) {
 		warnx("--missing needs --webhook");
 		return -1;
@@ -127,8 +116,8 @@ check(const struct options *o, struct when *since, struct when *until)
 		    o->outcome);
 		return -1;
 	}
-	if (parse_when("since", o->since, since) == -1 ||
-	    parse_when("until", o->until, until) == -1)
+	if (read_time("since", o->since, 0, &any) == -1 ||
+	    read_time("until", o->until, 0, &any) == -1)
 		return -1;
 	return 0;
 }
@@ -142,23 +131,21 @@ replay_fail(struct replay *r, const struct err *e)
 
 /* What is so long ago is so by the database's clock. */
 static int
-settle(struct replay *r, struct when *since, struct when *until)
+settle(struct replay *r, int64_t *since, int64_t *until)
 {
 	PGresult *res;
 	struct err e;
+	int64_t now_ms;
 
-	if (!since->ago && !until->ago)
-		return 0;
 	res = db_query(r->db, "SELECT now_ms FROM whk.hello()", NULL, &e);
 	if (res == NULL) {
 		replay_fail(r, &e);
 		return -1;
 	}
-	if (since->ago)
-		since->ms = db_long(res, 0, 0) - since->ms;
-	if (until->ago)
-		until->ms = db_long(res, 0, 0) - until->ms;
+	now_ms = db_long(res, 0, 0);
 	PQclear(res);
+	read_time("since", r->o->since, now_ms, since);
+	read_time("until", r->o->until, now_ms, until);
 	return 0;
 }
 
@@ -172,8 +159,9 @@ report(struct replay *r)
 }
 
 static void
-run(struct replay *r, struct when *since, struct when *until)
+run(struct replay *r)
 {
+	int64_t since = 0, until = FOREVER_MS;
 	struct err e;
 
 	r->db = db_open(cli.name, false, &e);
@@ -181,9 +169,9 @@ run(struct replay *r, struct when *since, struct when *until)
 		replay_fail(r, &e);
 		return;
 	}
-	if (settle(r, since, until) == 0) {
+	if (settle(r, &since, &until) == 0) {
 		if (selects(r->o))
-			replay_selection(r, since->ms, until->ms);
+			replay_selection(r, since, until);
 		else
 			replay_lines(r);
 		report(r);
@@ -195,7 +183,6 @@ int
 main(int argc, char **argv)
 {
 	struct options o = {0};
-	struct when since = {0}, until = {.ms = FOREVER_MS};
 	struct replay *r;
 	int first, status;
 
@@ -210,10 +197,10 @@ main(int argc, char **argv)
 	r->o = &o;
 	r->begun_ms = clock_steady_ms();
 	r->terminal = isatty(STDERR_FILENO);
-	if (check(&o, &since, &until) == -1)
+	if (check(&o) == -1)
 		r->status = 2;
 	else
-		run(r, &since, &until);
+		run(r);
 	status = r->status == 0 && r->bad > 0 ? 1 : r->status;
 	free(r);
 	cli_free(&cli, &o);

@@ -24,7 +24,7 @@ err_is "whk-replay: --outcome: not delivered, retry, failed or cancelled: odd" \
 	"... says what there is"
 exits 2 "an id that is none" whk-replay -e 'a b'
 exits 2 "a webhook that is none" whk-replay -w 0
-for bad in yesterday 2026-13-01 2026-11-24T10:00 -5 '' ; do
+for bad in tomorrow 2026-13-01 2026-11-24T10 -5 '' ; do
 	exits 2 "--since '$bad' is no time" whk-replay --since "$bad"
 	exits 2 "--until '$bad' is no time" whk-replay --until "$bad"
 done
