@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -19,12 +18,12 @@
 
 #include "buf.h"
 #include "cli.h"
-#include "clock.h"
 #include "http.h"
 #include "input.h"
 #include "loop.h"
 #include "text.h"
 #include "whk-emit/item.h"
+#include "whk-emit/say.h"
 #include "whk-emit/sender.h"
 
 #define NAME "whk-emit"
@@ -80,58 +79,27 @@ struct emit {
 	struct http *http;
 	struct sender *sender; /* NULL in a dry run */
 	struct input *input;
-	struct event *tick; /* every second, for a terminal */
-	struct buf out;     /* a line of the dry run */
-	uint64_t last;      /* the number of the last line read */
-	uint64_t sent, told;
-	int64_t since_ms; /* when the last line of progress was written */
-	bool progress;    /* there is one on the terminal */
+	struct buf out; /* a line of the dry run */
+	uint64_t last;  /* the number of the last line read */
+	struct say say;
 	bool output_failed;
 	int status;
 };
 
-/* A line on standard error, in place of the progress. */
-static void complain(struct emit *em, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void
-complain(struct emit *em, const char *fmt, ...)
+static const char *
+input_name(const struct emit *em)
 {
-	va_list ap;
-
-	if (em->progress)
-		fputs("\r\033[K", stderr);
-	em->progress = false;
-	fputs(NAME ": ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
+	return em->file == NULL ? "standard input" : em->file;
 }
 
 static void
 complain_item(struct emit *em, uint64_t number, const char *reason)
 {
 	if (number > 0)
-		complain(em, "line %" PRIu64 ": %s", number, reason);
+		say(&em->say, "line %" PRIu64 ": %s", number, reason);
 	else
-		complain(em, "%s", reason);
+		say(&em->say, "%s", reason);
 	em->status = 1;
-}
-
-static void
-on_tick(evutil_socket_t fd, short what, void *arg)
-{
-	struct emit *em = arg;
-	int64_t now = clock_steady_ms(), ms = now - em->since_ms;
-
-	(void)fd;
-	(void)what;
-	fprintf(stderr, "\r\033[K%" PRIu64 " events, %" PRIu64 "/s", em->sent,
-	    (em->sent - em->told) * 1000 / (uint64_t)(ms > 0 ? ms : 1));
-	em->progress = true;
-	em->told = em->sent;
-	em->since_ms = now;
 }
 
 /* Writes to standard output; once that failed, nothing more is taken in. */
@@ -141,7 +109,7 @@ print(struct emit *em, const char *data, size_t len)
 	if (em->output_failed || fwrite(data, 1, len, stdout) == len)
 		return;
 	em->output_failed = true;
-	complain(em, "standard output: %s", strerror(errno));
+	say(&em->say, "standard output: %s", strerror(errno));
 	em->status = 1;
 	input_free(em->input);
 	em->input = NULL;
@@ -158,7 +126,7 @@ on_sent(void *arg, const struct item *item, const char *message_id)
 	char line[256];
 	int n;
 
-	em->sent++;
+	em->say.sent++;
 	if (!em->o.verbose)
 		return;
 	if (item->facts.id != NULL)
@@ -180,7 +148,7 @@ on_trouble(void *arg, const struct err *e, bool given_up)
 {
 	struct emit *em = arg;
 
-	complain(em, "%s%s", e->msg, given_up ? "" : "; trying again");
+	say(&em->say, "%s%s", e->msg, given_up ? "" : "; trying again");
 	if (given_up)
 		em->status = err_status(e);
 }
@@ -188,7 +156,7 @@ on_trouble(void *arg, const struct err *e, bool given_up)
 static void
 on_over(void *arg)
 {
-	complain(arg, "the queue answers again");
+	say(&((struct emit *)arg)->say, "the queue answers again");
 }
 
 static void
@@ -207,10 +175,10 @@ on_idle(void *arg)
 	uint64_t first = sender_first(em->sender);
 
 	if (first > 0)
-		complain(em,
+		say(&em->say,
 		    "%" PRIu64 " events sent; line %" PRIu64
 		    " is the first that was not",
-		    em->sent, first);
+		    em->say.sent, first);
 	loop_break(&em->loop);
 }
 
@@ -277,8 +245,7 @@ on_end(void *arg, const struct err *e)
 	struct emit *em = arg;
 
 	if (e != NULL) {
-		complain(em, "%s: %s",
-		    em->file == NULL ? "standard input" : em->file, e->msg);
+		say(&em->say, "%s: %s", input_name(em), e->msg);
 		em->status = 1;
 	}
 	finish(em);
@@ -296,73 +263,31 @@ on_stop(void *arg)
 	struct emit *em = arg;
 
 	if (em->input != NULL)
-		complain(em, "stopped after line %" PRIu64, em->last);
+		say(&em->say, "stopped after line %" PRIu64, em->last);
 	input_free(em->input);
 	em->input = NULL;
 	finish(em);
-}
-
-/* Reads all there is, up to a byte more than a message may have. */
-static int
-read_all(struct emit *em, struct buf *b)
-{
-	char chunk[65536];
-	ssize_t n;
-
-	while (b->len <= SQS_MESSAGE_MAX) {
-		n = read(em->fd, chunk, sizeof(chunk));
-		if (n == 0)
-			return 0;
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1) {
-			complain(em, "%s: %s",
-			    em->file == NULL ? "standard input" : em->file,
-			    strerror(errno));
-			return -1;
-		}
-		buf_add(b, chunk, (size_t)n);
-		if (b->failed) {
-			complain(em, "out of memory");
-			return -1;
-		}
-	}
-	return 0;
 }
 
 /* The one event of which the input is the body; NULL if there is none. */
 static struct item *
 read_body(struct emit *em)
 {
-	struct buf b = {0};
 	struct item *item;
 	struct err e;
 
+	item = item_from_file(em->fd, &em->facts, em->fifo, &e);
+	if (item != NULL)
+		return item;
+	say(&em->say, "%s: %s", input_name(em), e.msg);
 	em->status = 1;
-	if (read_all(em, &b) == -1) {
-		buf_free(&b);
-		return NULL;
-	}
-	if (b.len > SQS_MESSAGE_MAX) {
-		complain(em, "body: more than the %zu bytes of a message",
-		    SQS_MESSAGE_MAX);
-		buf_free(&b);
-		return NULL;
-	}
-	item = item_from_body(b.data, b.len, &em->facts, em->fifo, &e);
-	if (item == NULL)
-		complain(em, "%s", e.msg);
-	else
-		em->status = 0;
-	return item;
+	return NULL;
 }
 
 /* Opens what is needed for lines and sending, the queue first. */
 static int
 open_all(struct emit *em, struct err *e)
 {
-	static const struct timeval second = {.tv_sec = 1};
-
 	if (!em->o.dry_run) {
 		em->http = http_new(em->loop.base, (size_t)em->o.jobs, NULL,
 		    NAME "/" WHK_VERSION, e);
@@ -379,25 +304,16 @@ open_all(struct emit *em, struct err *e)
 		if (em->input == NULL)
 			return -1;
 	}
-	if (em->o.dry_run || !isatty(STDERR_FILENO))
-		return 0;
-	em->since_ms = clock_steady_ms();
-	em->tick = event_new(em->loop.base, -1, EV_PERSIST, on_tick, em);
-	if (em->tick == NULL || event_add(em->tick, &second) == -1)
-		return err_set(e, "out of memory");
-	return 0;
+	return em->o.dry_run ? 0 : say_progress(&em->say, em->loop.base, e);
 }
 
 static void
 close_all(struct emit *em)
 {
-	if (em->progress)
-		fputs("\r\033[K", stderr);
 	input_free(em->input);
 	sender_free(em->sender);
 	http_free(em->http);
-	if (em->tick != NULL)
-		event_free(em->tick);
+	say_free(&em->say);
 	buf_free(&em->out);
 }
 
@@ -408,12 +324,12 @@ run(struct emit *em, struct item *item)
 	struct err e;
 
 	if (loop_init(&em->loop, on_stop, em, &e) == -1) {
-		complain(em, "%s", e.msg);
+		say(&em->say, "%s", e.msg);
 		item_free(item);
 		return 1;
 	}
 	if (open_all(em, &e) == -1) {
-		complain(em, "%s", e.msg);
+		say(&em->say, "%s", e.msg);
 		em->status = err_status(&e);
 		item_free(item);
 	} else {
@@ -443,15 +359,15 @@ check(struct emit *em)
 	    .key = o->key,
 	    .content_type = o->content_type};
 	if (o->queue == NULL && !o->dry_run) {
-		complain(em, "no queue: give -q, or set WHK_QUEUE_URL");
+		say(&em->say, "no queue: give -q, or set WHK_QUEUE_URL");
 		return 2;
 	}
 	if (o->lines && o->id != NULL) {
-		complain(em, "-i is for one event, not for lines");
+		say(&em->say, "-i is for one event, not for lines");
 		return 2;
 	}
 	if (item_check(&em->facts, &e) == -1) {
-		complain(em, "%s", e.msg);
+		say(&em->say, "%s", e.msg);
 		return 2;
 	}
 	len = o->queue == NULL ? 0 : strlen(o->queue);
@@ -476,7 +392,7 @@ main(int argc, char **argv)
 		em.file = argv[first];
 		em.fd = open(em.file, O_RDONLY | O_CLOEXEC);
 		if (em.fd == -1) {
-			complain(&em, "%s: %s", em.file, strerror(errno));
+			say(&em.say, "%s: %s", em.file, strerror(errno));
 			return 1;
 		}
 	}
@@ -484,7 +400,7 @@ main(int argc, char **argv)
 		item = read_body(&em);
 	status = item != NULL || em.o.lines ? run(&em, item) : em.status;
 	if (!em.output_failed && fflush(stdout) == EOF) {
-		complain(&em, "standard output: %s", strerror(errno));
+		say(&em.say, "standard output: %s", strerror(errno));
 		status = 1;
 	}
 	cli_free(&cli, &em.o);

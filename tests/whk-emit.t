@@ -59,7 +59,7 @@ run sh -c 'printf "a\nb" | whk-emit -n -c text/plain -i ev_1'
 out_is '{"id":"ev_1","content_type":"text/plain","body":"a\nb"}' \
 	"... one body too"
 exits 1 "a FIFO queue and no key" whk-emit -n -q events.fifo lines
-err_is "whk-emit: no key, which a FIFO queue needs" "... says so"
+err_is "whk-emit: lines: no key, which a FIFO queue needs" "... says so"
 exits 1 "-n to a full disk" sh -c 'whk-emit -n -l lines >/dev/full'
 
 run whk-emit -q http://127.0.0.1:1/000000000000/events body
@@ -97,19 +97,20 @@ head -c 1048576 /dev/zero | tr '\0' x >body
 exits 0 "1 MiB" whk-emit body
 is "$(receive_all | jq '.Body | length')" 1048576 "... arrives"
 exits 1 "1 MiB and a type" whk-emit -t t body
-err_like '^whk-emit: 1048587 bytes, more than the 1048576 of a message$' \
+err_like '^whk-emit: body: 1048587 bytes, more than the 1048576 of a message$' \
 	"... is too much"
 printf x >>body
 exits 1 "1 MiB and a byte" whk-emit body
 err_like 'more than the 1048576 bytes' "... is too much"
-exits 1 "no body" whk-emit /dev/null
-err_is "whk-emit: body: empty, which a queue does not take" "... says so"
+exits 1 "no body" whk-emit </dev/null
+err_is "whk-emit: standard input: body: empty, which a queue does not take" \
+	"... says so"
 printf 'a\000b' >body
 exits 1 "a NUL" whk-emit body
 err_like 'byte 2 begins U\+0000' "... is refused"
 printf 'a\377' >body
 exits 1 "no UTF-8" whk-emit body
-err_is "whk-emit: body: not UTF-8" "... is refused"
+err_is "whk-emit: body: body: not UTF-8" "... is refused"
 
 # --- lines -----------------------------------------------------------------
 
@@ -162,7 +163,7 @@ err_like 'No space left' "... says so"
 purge
 mkfifo pipe
 spawn emit sh -c 'exec whk-emit -l pipe'
-exec 3>pipe
+exec 3<>pipe # opening it waits for nobody
 echo '{"body":"one"}' >&3
 ok "a line is sent while the next is awaited" \
 	wait_for '[ "$(receive_all | jq -r .Body)" = one ]'

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "item.h"
 #include "line.h"
@@ -48,24 +50,49 @@ item_check(const struct item_facts *facts, struct err *e)
 	return address(&item, false, e);
 }
 
+/* Reads all there is, up to a byte more than a message may have. */
+static int
+read_all(int fd, struct buf *b, struct err *e)
+{
+	char chunk[65536];
+	ssize_t n;
+
+	while (b->len <= SQS_MESSAGE_MAX) {
+		n = read(fd, chunk, sizeof(chunk));
+		if (n == 0)
+			return 0;
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n == -1)
+			return err_set(e, "%s", strerror(errno));
+		buf_add(b, chunk, (size_t)n);
+		if (b->failed)
+			return err_set(e, "out of memory");
+	}
+	return err_set(
+	    e, "body: more than the %zu bytes of a message", SQS_MESSAGE_MAX);
+}
+
 struct item *
-item_from_body(char *body, size_t len, const struct item_facts *facts,
-    bool fifo, struct err *e)
+item_from_file(int fd, const struct item_facts *facts, bool fifo, struct err *e)
 {
 	struct item *item = calloc(1, sizeof(*item));
+	struct buf b = {0};
 
 	if (item == NULL) {
-		err_temporary(e, "out of memory");
-		free(body);
+		err_set(e, "out of memory");
 		return NULL;
 	}
-	item->text = body;
-	item->facts = *facts;
-	item->entry.body = body;
-	item->entry.body_len = len;
-	if (address(item, fifo, e) == 0)
-		return item;
-	item_free(item);
+	if (read_all(fd, &b, e) == 0) {
+		item->text = b.data;
+		item->facts = *facts;
+		item->entry.body = b.data;
+		item->entry.body_len = b.len;
+		if (address(item, fifo, e) == 0)
+			return item;
+	}
+	buf_free(&b);
+	free(item);
 	return NULL;
 }
 

@@ -29,13 +29,13 @@ struct item {
 TAILQ_HEAD(item_list, item);
 
 /*
- * An item for a body, whose text it takes over in any case, or for an event
- * line, which it copies; defaults stands for what the line does not say, and
- * must outlive the item. fifo: the queue is one that keeps order. Returns NULL
- * with *e if the queue would not take it.
+ * An item for a body, which is all that fd gives, or for an event line, which
+ * it copies; facts or defaults say what the line does not, and must outlive
+ * the item. fifo: the queue is one that keeps order. Returns NULL with *e if
+ * the queue would not take it.
  */
-struct item *item_from_body(char *body, size_t len,
-    const struct item_facts *facts, bool fifo, struct err *e);
+struct item *item_from_file(
+    int fd, const struct item_facts *facts, bool fifo, struct err *e);
 struct item *item_from_line(const char *line, size_t len, uint64_t number,
     const struct item_facts *defaults, bool fifo, struct err *e);
 
