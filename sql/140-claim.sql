@@ -6,8 +6,8 @@
 -- or one row as a probe after too many failures;
 -- what is due beyond that is parked, as are the rows of a webhook that is
 -- paused or blocked; those of one that is gone are cancelled. So a great
--- backlog at one webhook leaves the index of due rows at once, and the next
--- rows of others are found behind it.
+-- backlog at one webhook leaves the index of due rows within a few claims, and
+-- the next rows of others are found behind it.
 CREATE OR REPLACE FUNCTION whk.claim(max int, lease interval,
 	now timestamptz DEFAULT clock_timestamp())
 RETURNS TABLE (id text, time_ms bigint, type text, tenant text, key text,
@@ -95,7 +95,9 @@ END
 $$;
 
 -- Parks rows that the caller has locked, of those webhooks whose lock can be
--- had at once (the others' rows stay due for the next look).
+-- had at once (the others' rows stay due for the next look), and what else of
+-- theirs is due, thousands at a time: what is over is not to be looked at by
+-- each claim that follows.
 CREATE OR REPLACE FUNCTION whk.park(rows tid[], now timestamptz) RETURNS void
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -108,6 +110,10 @@ BEGIN
 		ORDER BY w.id FOR NO KEY UPDATE SKIP LOCKED) l;
 	UPDATE whk.pending p SET next_at = NULL
 	WHERE p.ctid = ANY (rows) AND p.webhook = ANY (hooks);
+	UPDATE whk.pending p SET next_at = NULL
+	WHERE p.ctid = ANY (ARRAY(SELECT q.ctid FROM whk.pending q
+		WHERE q.next_at <= now AND q.webhook = ANY (hooks)
+		ORDER BY q.next_at LIMIT 5000 FOR UPDATE SKIP LOCKED));
 	UPDATE whk.webhook w SET backlog = true,
 		probe_at = whk.probe_time(w, now)
 	WHERE w.id = ANY (hooks) AND NOT w.backlog;

@@ -12,6 +12,9 @@
 /* Ids in one question to the database. */
 #define ASK_MAX 1000
 
+/* The part of all jobs that no webhook gets by the half: one in so many. */
+#define JOBS_KEPT 16
+
 static int
 compare(const struct hook *a, const struct hook *b)
 {
@@ -81,13 +84,62 @@ step_out(struct send *s, struct hook *h)
 	h->in_turn = false;
 }
 
+/* Takes the first task off; its message, with the reference. */
+static struct message *
+next_task(struct send *s, struct hook *h)
+{
+	struct task *t = TAILQ_FIRST(&h->tasks);
+	struct message *m = t->message;
+
+	TAILQ_REMOVE(&h->tasks, t, entry);
+	h->waiting--;
+	s->waiting--;
+	free(t);
+	return m;
+}
+
+/*
+ * Whether a webhook may have one more flight. The last of all jobs are for
+ * those that have few: however many are slow, another one finds a place.
+ */
+static bool
+has_room(const struct send *s, const struct hook *h)
+{
+	int64_t left = s->o->jobs - s->flights;
+
+	return h->flights < h->max &&
+	    (left > s->o->jobs / JOBS_KEPT || h->flights < left / 2 ||
+		h->flights == 0);
+}
+
+/* Its tasks wait for its own flights to end, not for another reason. */
+static bool
+held_up(const struct send *s, const struct hook *h)
+{
+	return h->config != NULL && h->flights > 0 && !has_room(s, h);
+}
+
+/* Back to the database with an event that a webhook has no time for. */
+static void
+park(struct send *s, const struct hook *h, struct message *m)
+{
+	outcome_add(s, m, h->id, db_now_ms(s->db), NULL, "deferred");
+}
+
 void
 hooks_add(struct send *s, struct message *m)
 {
 	for (size_t i = 0; i < m->event.to_count; i++) {
 		struct hook *h = find_or_add(s, m->event.to[i]);
-		struct task *t = h == NULL ? NULL : malloc(sizeof(*t));
+		struct task *t;
 
+		if (h != NULL && h->slow && held_up(s, h) &&
+		    h->waiting >= (size_t)h->max) {
+			m->refs++;
+			park(s, h, m);
+			continue;
+		}
+		t = h == NULL ? NULL : malloc(sizeof(*t));
 		if (t == NULL) {
 			/* the row is leased, and due when that ends */
 			warnx("event %s: out of memory", m->event.id);
@@ -102,20 +154,6 @@ hooks_add(struct send *s, struct message *m)
 		line_up(s, h);
 	}
 	message_unref(s, m);
-}
-
-/* Takes the first task off; its message, with the reference. */
-static struct message *
-next_task(struct send *s, struct hook *h)
-{
-	struct task *t = TAILQ_FIRST(&h->tasks);
-	struct message *m = t->message;
-
-	TAILQ_REMOVE(&h->tasks, t, entry);
-	h->waiting--;
-	s->waiting--;
-	free(t);
-	return m;
 }
 
 /* Puts a webhook on the list for the next question. */
@@ -183,6 +221,8 @@ hooks_flown(struct send *s, struct hook *h)
 {
 	h->flights--;
 	s->flights--;
+	if (h->waiting == 0)
+		h->slow = false;
 	line_up(s, h);
 }
 
@@ -394,7 +434,7 @@ hooks_go_on(struct send *s)
 			ask_for(s, h);
 			continue;
 		}
-		if (h->flights >= h->max && h->config != NULL)
+		if (held_up(s, h))
 			continue; /* the end of a flight lines it up */
 		turn(s, h);
 		line_up(s, h);
@@ -422,21 +462,22 @@ hooks_notified(void *arg, const char *channel, const char *payload)
 
 /*
  * What has waited too long for its webhook's own turn goes back to the
- * database, so that the memory serves others.
+ * database, so that the memory serves others. From then on that webhook has
+ * no more waiting than it may have flights, until it has caught up.
  */
 void
 hooks_park_late(struct send *s)
 {
-	int64_t now = clock_steady_ms(), db_now = db_now_ms(s->db);
+	int64_t now = clock_steady_ms();
 	struct hook *h;
 
 	RB_FOREACH(h, hook_tree, &s->hooks)
 	{
-		while (h->waiting > 0 && h->flights >= h->max &&
-		    h->flights > 0 &&
-		    TAILQ_FIRST(&h->tasks)->arrived_ms < now - WAIT_MAX_MS)
-			outcome_add(s, next_task(s, h), h->id, db_now, NULL,
-			    "deferred");
+		while (h->waiting > 0 && held_up(s, h) &&
+		    TAILQ_FIRST(&h->tasks)->arrived_ms < now - WAIT_MAX_MS) {
+			park(s, h, next_task(s, h));
+			h->slow = true;
+		}
 	}
 }
 

@@ -92,6 +92,7 @@ struct hook {
 	bool asked;     /* the database is being asked */
 	bool stale;     /* it changed while it was asked for */
 	bool in_turn;
+	bool slow; /* tasks were parked as they waited too long */
 	bool shut, gone;
 	int64_t blocked_ms; /* nothing is sent before; 0: not blocked */
 	int max;            /* flights at once */
