@@ -9,9 +9,6 @@
 /* The connect part of an attempt's one deadline. */
 #define CONNECT_MS 5000
 
-/* Header lines of one request; a webhook's own are limited by whk-add. */
-#define HEADERS_MAX 64
-
 /* An attempt under way. */
 struct flight {
 	struct send *send;
@@ -19,102 +16,35 @@ struct flight {
 	struct message *message;
 	struct config *config;
 	int64_t at_ms;
-	size_t header_count;
-	const char *headers[HEADERS_MAX];
-	struct buf text; /* what they point into */
+	struct request request;
 };
 
-/* Ends a header line in the flight's text. */
-static void
-end_line(struct flight *f)
-{
-	buf_add(&f->text, "", 1);
-	f->header_count++;
-}
-
-/* One signature for each secret that is in force, newest first. */
 static int
-add_signatures(struct flight *f, struct err *e)
+make_request(struct flight *f, struct err *e)
 {
 	const struct event_line *ev = &f->message->event;
-	char signature[SIGN_TEXT_MAX];
-	bool first = true;
+	struct request_parts p = {
+	    .id = ev->id,
+	    .type = ev->type,
+	    .content_type = f->config->content_type != NULL
+		? f->config->content_type
+		: ev->content_type,
+	    .own = f->config->headers,
+	    .attempt = ev->attempt,
+	    .at_ms = f->at_ms,
+	    .body = ev->body,
+	    .body_len = ev->body_len,
+	    .keys = &f->config->keys,
+	};
 
-	for (size_t i = 0; i < f->config->key_count; i++) {
-		int64_t ends_ms = f->config->keys[i].ends_ms;
-
-		if (ends_ms != 0 && ends_ms <= f->at_ms)
-			continue;
-		if (sign_message(f->config->keys[i].key, ev->id,
-			f->at_ms / 1000, ev->body, ev->body_len, signature,
-			e) == -1)
-			return -1;
-		buf_text(&f->text, first ? "webhook-signature: " : " ");
-		buf_text(&f->text, signature);
-		first = false;
-	}
-	if (!first)
-		end_line(f);
-	return 0;
-}
-
-/* The webhook's own headers, "name: value" lines in its definition. */
-static void
-add_own(struct flight *f)
-{
-	const char *p = f->config->headers;
-
-	while (p != NULL && *p != '\0' && f->header_count < HEADERS_MAX - 1) {
-		size_t len = strcspn(p, "\n");
-
-		buf_add(&f->text, p, len);
-		end_line(f);
-		p += len + (p[len] == '\n');
-	}
-}
-
-/* Writes all header lines, and points at them when the text stands still. */
-static int
-add_headers(struct flight *f, struct err *e)
-{
-	const struct event_line *ev = &f->message->event;
-	const char *type = f->config->content_type != NULL
-	    ? f->config->content_type
-	    : ev->content_type;
-	char *at;
-
-	buf_fmt(&f->text, "content-type: %s",
-	    type != NULL ? type : "application/json");
-	end_line(f);
-	buf_fmt(&f->text, "webhook-id: %s", ev->id);
-	end_line(f);
-	buf_fmt(
-	    &f->text, "webhook-timestamp: %lld", (long long)(f->at_ms / 1000));
-	end_line(f);
-	if (add_signatures(f, e) == -1)
-		return -1;
-	if (ev->type != NULL) {
-		buf_fmt(&f->text, "webhook-event: %s", ev->type);
-		end_line(f);
-	}
-	buf_fmt(&f->text, "webhook-attempt: %d", ev->attempt);
-	end_line(f);
-	add_own(f);
-	if (f->text.failed)
-		return err_temporary(e, "out of memory");
-	at = f->text.data;
-	for (size_t i = 0; i < f->header_count; i++) {
-		f->headers[i] = at;
-		at += strlen(at) + 1;
-	}
-	return 0;
+	return request_make(&f->request, &p, e);
 }
 
 static void
 flight_free(struct flight *f)
 {
 	config_unref(f->config);
-	buf_free(&f->text);
+	request_free(&f->request);
 	free(f);
 }
 
@@ -146,7 +76,7 @@ flight_new(struct send *s, struct hook *h, struct message *m, struct err *e)
 	f->config = h->config;
 	f->config->refs++;
 	f->at_ms = db_now_ms(s->db);
-	if (add_headers(f, e) == -1) {
+	if (make_request(f, e) == -1) {
 		flight_free(f);
 		return NULL;
 	}
@@ -160,8 +90,8 @@ start(struct flight *f, struct err *e)
 	struct http_request rq = {
 	    .method = "POST",
 	    .url = f->config->url,
-	    .headers = f->headers,
-	    .header_count = f->header_count,
+	    .headers = f->request.headers,
+	    .header_count = f->request.count,
 	    .body = ev->body,
 	    .body_len = ev->body_len,
 	    .timeout_ms = f->config->timeout_ms,
@@ -211,8 +141,8 @@ flight_show(struct send *s, struct hook *h, const struct message *m)
 		return;
 	}
 	buf_fmt(&b, "POST %s\n", f->config->url);
-	for (size_t i = 0; i < f->header_count; i++)
-		buf_fmt(&b, "%s\n", f->headers[i]);
+	for (size_t i = 0; i < f->request.count; i++)
+		buf_fmt(&b, "%s\n", f->request.headers[i]);
 	buf_fmt(&b, "user-agent: whk/%s\ncontent-length: %zu\n\n", WHK_VERSION,
 	    m->event.body_len);
 	buf_add(&b, m->event.body, m->event.body_len);

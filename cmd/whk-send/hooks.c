@@ -253,64 +253,29 @@ config_unref(struct config *c)
 {
 	if (c == NULL || --c->refs > 0)
 		return;
-	for (size_t i = 0; i < c->key_count; i++)
-		sign_key_free(c->keys[i].key);
-	free(c->keys);
+	request_keys_free(&c->keys);
 	free(c->url);
 	free(c->headers);
 	free(c->content_type);
 	free(c);
 }
 
-/* Parses the secrets: lines of a secret and the time at which it ends. */
-static int
-config_keys(struct config *c, int64_t id, char *text)
-{
-	char *line, *end;
-	size_t lines = 1;
-	struct err e;
-
-	for (const char *p = text; *p != '\0'; p++)
-		lines += *p == '\n';
-	c->keys = calloc(lines, sizeof(*c->keys));
-	if (c->keys == NULL)
-		return -1;
-	while ((line = strsep(&text, "\n")) != NULL) {
-		struct sign_key *key;
-
-		end = strchr(line, ' ');
-		if (end == NULL)
-			continue;
-		*end++ = '\0';
-		key = sign_key_new(line, &e);
-		if (key == NULL) {
-			warnx("webhook %lld: %s", (long long)id, e.msg);
-			continue;
-		}
-		c->keys[c->key_count].key = key;
-		c->keys[c->key_count++].ends_ms = strtoll(end, NULL, 10);
-	}
-	return 0;
-}
-
 static struct config *
 read_config(const PGresult *r, int row, int64_t id)
 {
 	struct config *c = config_new(r, row);
-	const char *secrets = db_text(r, row, 9);
-	char *copy;
-	int ret;
+	struct err e;
+	int bad;
 
-	if (c == NULL || secrets == NULL)
-		return c;
-	copy = strdup(secrets);
-	ret = copy == NULL ? -1 : config_keys(c, id, copy);
-	if (copy != NULL)
-		freezero(copy, strlen(secrets));
-	if (ret == -1) {
+	if (c == NULL)
+		return NULL;
+	bad = request_keys_read(&c->keys, db_text(r, row, 9), &e);
+	if (bad == -1) {
 		config_unref(c);
 		return NULL;
 	}
+	if (bad > 0)
+		warnx("webhook %lld: %s", (long long)id, e.msg);
 	return c;
 }
 

@@ -18,7 +18,7 @@
 #include "line.h"
 #include "loop.h"
 #include "output.h"
-#include "sign.h"
+#include "request.h"
 
 /*
  * whk-send from the inside. A line becomes a message; with a lease at once,
@@ -68,11 +68,7 @@ struct config {
 	char *content_type; /* NULL: the event's */
 	char *headers;      /* lines ended by LF, or NULL */
 	int64_t timeout_ms;
-	struct {
-		struct sign_key *key;
-		int64_t ends_ms; /* 0: never */
-	} * keys;
-	size_t key_count;
+	struct request_keys keys;
 };
 
 struct task {
