@@ -122,7 +122,7 @@ CREATE TABLE whk.event (
 	content_type text,
 	webhooks bigint[] NOT NULL DEFAULT '{}',	-- whom it was for
 	accepted_at timestamptz(3) NOT NULL,
-	body text NOT NULL,
+	body text,				-- null: gone (whk-prune)
 	PRIMARY KEY (id, time)
 ) PARTITION BY RANGE (time);
 CREATE INDEX event_time ON whk.event USING brin (time)
@@ -190,3 +190,16 @@ CREATE INDEX attempt_webhook ON whk.attempt (webhook, at);
 CREATE INDEX attempt_at ON whk.attempt USING brin (at)
 	WITH (autosummarize = on);
 CREATE TABLE whk.attempt_default PARTITION OF whk.attempt DEFAULT;
+
+-- What was removed for good at a tenant's wish, and when; a row for each time.
+-- ended_at null: it was stopped in between, or goes on.
+CREATE TABLE whk.forgotten (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	tenant text NOT NULL,
+	began_at timestamptz(3) NOT NULL,
+	ended_at timestamptz(3),
+	webhooks bigint NOT NULL DEFAULT 0,
+	events bigint NOT NULL DEFAULT 0,
+	attempts bigint NOT NULL DEFAULT 0,
+	pending bigint NOT NULL DEFAULT 0
+);
