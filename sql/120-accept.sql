@@ -18,7 +18,8 @@ CREATE OR REPLACE FUNCTION whk.accept(ids text[], times timestamptz[],
 	now timestamptz DEFAULT clock_timestamp())
 RETURNS TABLE (n int, fresh boolean, "to" bigint[], missing bigint[],
 	lease_ms bigint)
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+LANGUAGE plpgsql SET jit = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
 DECLARE

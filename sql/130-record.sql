@@ -72,7 +72,8 @@ CREATE OR REPLACE FUNCTION whk.record(events text[], times timestamptz[],
 	answers bytea[], spread double precision DEFAULT 0.1,
 	now timestamptz DEFAULT clock_timestamp())
 RETURNS TABLE (n int, outcome text, next_ms bigint)
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+LANGUAGE plpgsql SET jit = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -13,7 +13,8 @@ CREATE OR REPLACE FUNCTION whk.claim(max int, lease interval,
 RETURNS TABLE (id text, time_ms bigint, type text, tenant text, key text,
 	content_type text, body text, attempt int, webhook bigint,
 	lease_ms bigint)
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+LANGUAGE plpgsql SET jit = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 AS $$
 #variable_conflict use_column
 DECLARE

@@ -71,14 +71,15 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- What replay() would make of each pair, by its place n: 'due', 'pending'
--- (already), 'no event', 'no webhook'; with the time and key of its event. A
--- time that is null stands for the newest event of that id. waits: it is
--- pending, for its retry. Nothing is changed or locked.
+-- (already), 'no event', 'no body' (retention took it), 'no webhook'; with the
+-- time and key of its event. A time that is null stands for the newest event
+-- of that id. waits: it is pending, for its retry. Nothing is changed or
+-- locked.
 CREATE OR REPLACE FUNCTION whk.would_replay(events text[],
 	times timestamptz[], webhooks bigint[])
 RETURNS TABLE (n int, became text, waits boolean, event_time timestamptz,
 	key text)
-LANGUAGE plpgsql VOLATILE SET plan_cache_mode = force_generic_plan
+LANGUAGE plpgsql VOLATILE SET jit = off SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off AS $$
 #variable_conflict use_column
 BEGIN
@@ -86,11 +87,13 @@ BEGIN
 	SELECT x.n::int, CASE
 		WHEN x.hook IS NULL THEN 'no webhook'
 		WHEN x.time IS NULL THEN 'no event'
+		WHEN x.bare THEN 'no body'
 		WHEN x.again > 1 THEN 'pending'
 		WHEN x.pending IS NULL OR x.waits THEN 'due'
 		ELSE 'pending' END,
 		x.hook IS NOT NULL AND x.again = 1 AND x.waits, x.time, x.key
-	FROM (SELECT i.n, w.id AS hook, e.time, e.key, p.event AS pending,
+	FROM (SELECT i.n, w.id AS hook, e.time, e.key, e.bare,
+			p.event AS pending,
 			row_number() OVER (PARTITION BY i.event, e.time,
 				i.webhook ORDER BY i.n) AS again,
 			p.event IS NOT NULL AND EXISTS (
@@ -103,7 +106,8 @@ BEGIN
 			AS i(event, time, webhook, n)
 		LEFT JOIN whk.webhook w ON w.id = i.webhook
 			AND NOT whk.gone(w.disabled_why)
-		LEFT JOIN LATERAL (SELECT x.time::timestamptz, x.key
+		LEFT JOIN LATERAL (SELECT x.time::timestamptz, x.key,
+				x.body IS NULL AS bare
 			FROM whk.event x
 			WHERE x.id = i.event
 				AND (i.time IS NULL OR x.time = i.time)
@@ -121,7 +125,7 @@ $$;
 CREATE OR REPLACE FUNCTION whk.replay(events text[], times timestamptz[],
 	webhooks bigint[], now timestamptz DEFAULT clock_timestamp())
 RETURNS TABLE (n int, became text)
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan
+LANGUAGE plpgsql SET jit = off SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
