@@ -213,7 +213,8 @@ BEGIN
 		SELECT m.n, m.webhook, w.id IS NOT NULL AS special,
 			CASE WHEN w.ordered THEN coalesce(keys[m.n], '') END AS key,
 			w.paused_at IS NOT NULL OR w.disabled_at IS NOT NULL
-				OR w.blocked_until > now OR w.backlog
+				OR coalesce(w.blocked_until > now, false)
+				OR w.backlog
 				OR whk.broken(w.failures) AS shut,
 			greatest(now, w.next_slot) AS slot, w.rate
 		FROM unnest(match_n, match_webhook) AS m(n, webhook)
