@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: ISC
 -- Step 1: the tables. What is written once for each event or attempt has as
 -- few indexes as will do; what is read by a person may cost a little more.
+-- Ids of events are ASCII and compared by bytes (COLLATE "C"), in whatever
+-- locale the database is: that is faster, and finds an id by its beginning.
 
 CREATE SCHEMA IF NOT EXISTS whk;
 
@@ -114,7 +116,7 @@ CREATE INDEX route_webhook ON whk.route (webhook);
 -- What was accepted. One index serves the uniqueness of (id, time) and the
 -- search by id; a span of time is found by its partitions and their BRIN.
 CREATE TABLE whk.event (
-	id text NOT NULL,
+	id text COLLATE "C" NOT NULL,
 	time timestamptz(3) NOT NULL,
 	type text,
 	tenant text,
@@ -132,7 +134,7 @@ CREATE TABLE whk.event_default PARTITION OF whk.event DEFAULT;
 -- The ids that producers chose, for a day: such an id is taken once whatever
 -- its time, by however many programs at once.
 CREATE TABLE whk.recent (
-	id text PRIMARY KEY,
+	id text COLLATE "C" PRIMARY KEY,
 	accepted_at timestamptz(3) NOT NULL
 );
 CREATE INDEX recent_accepted ON whk.recent (accepted_at);
@@ -143,7 +145,7 @@ CREATE SEQUENCE whk.pending_seq CACHE 1;
 CREATE TABLE whk.pending (
 	webhook bigint NOT NULL,
 	time timestamptz(3) NOT NULL,		-- the event's
-	event text NOT NULL,
+	event text COLLATE "C" NOT NULL,
 	attempt int NOT NULL DEFAULT 1,		-- the number of the next one
 	next_at timestamptz(3),
 	seq bigint NOT NULL DEFAULT nextval('whk.pending_seq'),
@@ -170,7 +172,7 @@ CREATE TYPE whk.last AS (at timestamptz(3), status int, error text);
 -- What was done. Never changed.
 CREATE TYPE whk.outcome AS ENUM ('delivered', 'retry', 'failed', 'cancelled');
 CREATE TABLE whk.attempt (
-	event text NOT NULL,
+	event text COLLATE "C" NOT NULL,
 	webhook bigint NOT NULL,
 	at timestamptz(3) NOT NULL,		-- when it began
 	attempt int NOT NULL,

@@ -113,6 +113,9 @@ BEGIN
 		headers, answer, held, fresh)
 	WHERE i.fresh AND i.outcome <> 'deferred'
 		AND (i.outcome <> 'cancelled' OR i.held);
+	IF whk.followed() THEN
+		PERFORM whk.tell(events, webhooks, ats, attempts);
+	END IF;
 
 	DELETE FROM whk.pending p
 	USING unnest(webhooks, times, events, held, outcomes)
@@ -515,7 +518,10 @@ CREATE OR REPLACE FUNCTION whk.cancel(id bigint, count int,
 RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
+	followed boolean := whk.followed();
 	cancelled_rows bigint;
+	events text[];
+	attempts int[];
 BEGIN
 	WITH gone AS (
 		DELETE FROM whk.pending p WHERE p.ctid = ANY (ARRAY(
@@ -531,7 +537,14 @@ BEGIN
 		LEFT JOIN whk.event e ON e.id = g.event AND e.time = g.time
 		ON CONFLICT DO NOTHING
 	)
-	SELECT count(*) INTO cancelled_rows FROM gone;
+	SELECT count(*), array_agg(g.event) FILTER (WHERE followed),
+		array_agg(g.attempt) FILTER (WHERE followed)
+	INTO cancelled_rows, events, attempts FROM gone g;
+	IF events IS NOT NULL THEN
+		PERFORM whk.tell(events, array_fill(cancel.id,
+			ARRAY[cardinality(events)]), array_fill(cancel.now,
+			ARRAY[cardinality(events)]), attempts);
+	END IF;
 	UPDATE whk.webhook w SET cancelled = w.cancelled + cancelled_rows,
 		backlog = cancelled_rows = cancel.count,
 		probe_at = cancel.now, unparked = 0, room = 0
