@@ -20,7 +20,8 @@ void sqs_json_delete(struct buf *b, const char *const *receipts, size_t count);
  * and results point to lives until sqs_json_free().
  */
 struct sqs_json {
-	json_t *root;
+	json_t *root;    /* of an answer that is not of messages */
+	struct buf text; /* one that is, changed where it lies */
 	struct sqs_message messages[SQS_BATCH];
 	struct sqs_result results[SQS_BATCH];
 	size_t count;
@@ -58,8 +59,9 @@ int sqs_json_error(int status, const char *text, size_t len, struct err *e);
 void sqs_json_free(struct sqs_json *j);
 
 /*
- * Adds text to b with whatever makes it no JSON text of Unicode replaced by
- * U+FFFD: bytes that are no UTF-8, surrogates that stand alone.
+ * Adds text to b with whatever makes it no JSON text of Unicode without NUL
+ * replaced by U+FFFD: bytes that are no UTF-8, surrogates that stand alone,
+ * NUL as an escape.
  */
 void sqs_json_repair(struct buf *b, const char *text, size_t len);
 

@@ -137,21 +137,25 @@ test_bad_messages(void **state)
 	    {"{\"MessageId\":\"1\",\"ReceiptHandle\":\"r\",\"Body\":\"a\","
 	     "\"Attributes\":{\"SentTimestamp\":\"-1\"}}",
 		"no SentTimestamp"},
-	    {MESSAGE("\"a\\u0000\"", ""), "the body has a NUL character"},
+	    {MESSAGE("\"a\\u0000\"", ""),
+		"the body is not Unicode without NUL"},
 	    {MESSAGE("\"b\"", "," MD5_OF_A),
 		"the body's MD5 is not the one it came with"},
-	    {MESSAGE("\"a\\ud800\"", "," MD5_OF_A), "the body is not Unicode"},
-	    {MESSAGE("\"a\\ud800\\u0041\"", ""), "the body is not Unicode"},
-	    {MESSAGE("\"a\\udc00\"", ""), "the body is not Unicode"},
-	    {MESSAGE("\"a\xff\"", ""), "the body is not Unicode"},
+	    {MESSAGE("\"a\\ud800\"", "," MD5_OF_A),
+		"the body is not Unicode without NUL"},
+	    {MESSAGE("\"a\\ud800\\u0041\"", ""),
+		"the body is not Unicode without NUL"},
+	    {MESSAGE("\"a\\udc00\"", ""),
+		"the body is not Unicode without NUL"},
+	    {MESSAGE("\"a\xff\"", ""), "the body is not Unicode without NUL"},
 	    {MESSAGE("\"a\"",
 		 ",\"MessageAttributes\":{\"t\":{\"DataType\":"
 		 "\"String\",\"StringValue\":\"\xc3\"}}"),
-		"a message attribute is not Unicode"},
+		"a message attribute is not Unicode without NUL"},
 	    {MESSAGE("\"a\"",
 		 ",\"MessageAttributes\":{\"t\":{\"DataType\":"
 		 "\"String\",\"StringValue\":\"\\u0000\"}}"),
-		"a message attribute without a value"},
+		"a message attribute is not Unicode without NUL"},
 	};
 
 	(void)state;
