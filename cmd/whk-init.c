@@ -123,11 +123,11 @@ read_meta(struct init *in, struct err *e)
 	if (in->version < 1)
 		rc = err_set(
 		    e, "database: schema whk: whk.meta says no version");
-	else if (in->version > schema_version())
+	else if (in->version > schema_steps)
 		rc = err_set(e,
 		    "database: schema whk is of version %" PRId64
 		    ", newer than this program's %d: use newer programs",
-		    in->version, schema_version());
+		    in->version, schema_steps);
 	else
 		in->same = strcmp(PQgetvalue(r, 0, 1), in->digest) == 0;
 	PQclear(r);
@@ -178,9 +178,8 @@ run_end(struct init *in, struct err *e)
 	    "VALUES (%d, '%s')\n"
 	    "ON CONFLICT (only_row) DO UPDATE SET\n"
 	    "\tversion = excluded.version, functions = excluded.functions;\n",
-	    schema_version(), in->digest);
-	if ((in->version < schema_version() || !in->same) &&
-	    run(in, sql, e) == -1)
+	    schema_steps, in->digest);
+	if ((in->version < schema_steps || !in->same) && run(in, sql, e) == -1)
 		return -1;
 	return run(in, "SELECT whk.upkeep();\n", e);
 }
@@ -212,7 +211,7 @@ run_all(struct init *in, struct err *e)
 static void
 tell(const struct init *in)
 {
-	int now = schema_version();
+	int now = schema_steps;
 
 	if (in->o.dry_run)
 		return;

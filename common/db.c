@@ -116,7 +116,7 @@ db_error(const PGresult *r, struct err *e)
 int
 db_check_hello(const PGresult *r, struct err *e)
 {
-	int64_t have, want = schema_version();
+	int64_t have, want = schema_steps;
 
 	if (PQntuples(r) != 1)
 		return err_set(

@@ -15,7 +15,7 @@ struct schema_file {
 /* Ends with an entry whose name is NULL. */
 extern const struct schema_file schema_files[];
 
-/* The version this program was built for: the number of the last step. */
-int schema_version(void);
+/* How many steps there are: the version that this program was built for. */
+extern const int schema_steps;
 
 #endif

@@ -11,3 +11,10 @@ for f; do
 	printf '},\n'
 done
 echo '{0, 0}};'
+
+# The version stands by itself: what needs only that carries no SQL.
+steps=0
+for f; do
+	case $(basename "$f") in 0*) steps=$((steps + 1)) ;; esac
+done
+echo "const int schema_steps = $steps;"
