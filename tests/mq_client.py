@@ -174,7 +174,10 @@ def no_queue():
     entry = {"Id": "a", "ReceiptHandle": "x"}
     for call, arguments in (
         (sqs.send_message, {"MessageBody": "x"}),
-        (sqs.send_message_batch, {"Entries": [{"Id": "a", "MessageBody": "x"}]}),
+        (
+            sqs.send_message_batch,
+            {"Entries": [{"Id": "a", "MessageBody": "x"}]},
+        ),
         (sqs.receive_message, {}),
         (sqs.delete_message, {"ReceiptHandle": "x"}),
         (sqs.delete_message_batch, {"Entries": [entry]}),
@@ -193,7 +196,9 @@ def no_queue():
         (sqs.list_queue_tags, {}),
     ):
         for wrong in (url, other, "none", "/none", ENDPOINT):
-            answer = fails("QueueDoesNotExist", call, QueueUrl=wrong, **arguments)
+            answer = fails(
+                "QueueDoesNotExist", call, QueueUrl=wrong, **arguments
+            )
             code = answer["Error"]["Code"]
             assert code == "AWS.SimpleQueueService.NonExistentQueue", code
     fails("QueueDoesNotExist", sqs.get_queue_url, QueueName="none")
@@ -301,7 +306,9 @@ def round_trip():
     queue = new_queue()
     body = "{\"n\": 1e400}\t\n\r \x7f\u00e9\u20ac\ud7ff\ue000\ufffd🎉\\\"/"
     before = int(time.time() * 1000)
-    sent = sqs.send_message(QueueUrl=queue, MessageBody=body, MessageGroupId="g!")
+    sent = sqs.send_message(
+        QueueUrl=queue, MessageBody=body, MessageGroupId="g!"
+    )
     assert sent["MD5OfMessageBody"] == md5(body)
     assert "MD5OfMessageAttributes" not in sent
     assert str(uuid.UUID(sent["MessageId"])) == sent["MessageId"]
@@ -640,7 +647,8 @@ def handles():
     (theirs,) = receive(other)
     handle = got["ReceiptHandle"]
     changed = handle[:20] + ("0" if handle[20] != "0" else "1") + handle[21:]
-    for bad in (theirs["ReceiptHandle"], handle[1:], handle + "0", changed, "é"):
+    theirs = theirs["ReceiptHandle"]
+    for bad in (theirs, handle[1:], handle + "0", changed, "é"):
         answer = fails(
             "ReceiptHandleIsInvalid",
             sqs.delete_message,
@@ -748,7 +756,7 @@ def long_poll():
     assert poll.get()["Messages"][0]["Body"] == "x"
     assert poll.ended - begin < 2, poll.ended - begin
     begin = time.monotonic()
-    poll = waiting(new_queue(ReceiveMessageWaitTimeSeconds="1"), WaitTimeSeconds=1)
+    poll = waiting(new_queue(), WaitTimeSeconds=1)
     assert "Messages" not in poll.get()
     assert 0.9 < poll.ended - begin < 5
     queue = new_queue(ReceiveMessageWaitTimeSeconds="1")

@@ -19,7 +19,8 @@ import urllib.parse
 import uuid
 
 URL = sys.argv[1]
-HOST, PORT = urllib.parse.urlsplit(URL).hostname, urllib.parse.urlsplit(URL).port
+HOST = urllib.parse.urlsplit(URL).hostname
+PORT = urllib.parse.urlsplit(URL).port
 CHECKS = []
 
 
@@ -135,7 +136,7 @@ def malformed():
         b"{}{}",
         b'{"QueueName":}',
         b'{"QueueName":"\xff"}',
-        b'{"QueueName":"\\ud800"}',
+        b'{"QueueName":01}',
         b"[" * 100000,
         b'{"a":' * 100000,
         b"\0",
@@ -185,10 +186,11 @@ def wrong_types():
 
 @check
 def forbidden_characters():
-    """A NUL in a body is a character that is not allowed"""
+    """NULs and halves of surrogate pairs are not allowed in a body"""
     queue = new_queue()
-    got = call("SendMessage", {"QueueUrl": queue, "MessageBody": "a\0b"})
-    assert got[0] == 400, got
+    for body in ("a\0b", "\ud800", "\udc00x", "\ud800\ud800"):
+        got = call("SendMessage", {"QueueUrl": queue, "MessageBody": body})
+        refused(got, "InvalidMessageContents", "InvalidMessageContents")
     got = call("ReceiveMessage", {"QueueUrl": queue})
     assert got[2] == {}, got
 
@@ -214,6 +216,36 @@ def nulls():
         {"QueueUrl": queue, "AttributeNames": None, "WaitTimeSeconds": None},
     )
     assert got[2]["Messages"][0]["Body"] == "x", got
+
+
+@check
+def keys():
+    """Keys may be escaped; a message attribute comes once"""
+    queue = new_queue()
+    one = '{"DataType":"String","StringValue":"x"}'
+    body = '{"\\u0051ueueUrl":"%s","MessageBody":"x","MessageAttributes":{%s}}'
+    data = body % (queue, '"\\u0061":' + one)
+    assert call("SendMessage", data.encode())[0] == 200
+    data = body % (queue, f'"\\u0061":{one},"a":{one}')
+    refused(
+        call("SendMessage", data.encode()),
+        "InvalidParameterValueException",
+        "InvalidParameterValue",
+    )
+    got = call(
+        "ReceiveMessage", {"QueueUrl": queue, "MessageAttributeNames": ["a"]}
+    )
+    attributes = got[2]["Messages"][0]["MessageAttributes"]
+    assert attributes == {"a": json.loads(one)}, got
+
+
+@check
+def values():
+    """A body of very many values is refused, and costs no more than that"""
+    data = b'{"a":[' + b"1," * 1000000 + b"1]}"
+    refused(
+        call("ListQueues", data), "SerializationException", "MalformedInput"
+    )
 
 
 @check
@@ -246,8 +278,8 @@ def methods():
     """Other methods are refused"""
     for method in ("PUT", "DELETE", "PATCH"):
         with connect() as s:
-            head = f"{method} / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
-            s.sendall(head.encode())
+            head = f"{method} / HTTP/1.1\r\nHost: x\r\n"
+            s.sendall(head.encode() + b"Content-Length: 0\r\n\r\n")
             assert answer(s)[0] >= 400
 
 
@@ -353,7 +385,8 @@ def rubbish():
 def half_written():
     """Requests that never end hold up nobody"""
     queue = new_queue()
-    whole = request("AmazonSQS.SendMessage", {"QueueUrl": queue, "MessageBody": "x"})
+    body = {"QueueUrl": queue, "MessageBody": "x"}
+    whole = request("AmazonSQS.SendMessage", body)
     halves = []
     for i in range(100):
         s = connect()

@@ -107,7 +107,8 @@ verdicts <"$T/verdicts"
 like "$(tail -n 1 "$T/verdicts")" '^ok Hundreds' "the sockets came to the end"
 
 aws() {
-	AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=y AWS_DEFAULT_REGION=us-east-1 \
+	AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=y \
+		AWS_DEFAULT_REGION=us-east-1 \
 		"$python" "$TOP/build/venv/bin/aws" --endpoint-url "$mq_url" \
 		--output text "$@"
 }

@@ -69,10 +69,8 @@ call_run(struct call *c, const char *target)
 	run = find(c, target);
 	if (run == NULL)
 		return CALL_FAILED;
-	if (!json_is_object(c->in)) {
-		fault_set(&c->fault, FAULT_SERIALIZATION,
-		    "The body is not a JSON object.");
+	c->in = tree_read(c->tree, c->body, c->body_len, &c->fault);
+	if (c->in == NULL)
 		return CALL_FAILED;
-	}
 	return run(c);
 }

@@ -2,10 +2,9 @@
 #ifndef WHK_MQ_CALL_H
 #define WHK_MQ_CALL_H
 
-#include <jansson.h>
-
 #include "broker.h"
 #include "buf.h"
+#include "tree.h"
 
 /* The system attributes that a receive can ask for. */
 enum system_attribute {
@@ -24,14 +23,17 @@ struct receive {
 	int64_t visibility_s;
 	int64_t wait_s;
 	bool system[SYSTEM_COUNT];
-	json_t *names; /* of message attributes: array of strings, or NULL */
+	struct buf names; /* of message attributes, a NUL behind each */
 };
 
 /* One request to one operation. */
 struct call {
 	struct broker *broker;
-	const json_t *in; /* the object that came */
-	const char *host; /* of the URLs in the answer */
+	struct tree *tree;
+	char *body; /* what came; it is changed */
+	size_t body_len;
+	const struct node *in; /* the object that it is; made by call_run() */
+	const char *host;      /* of the URLs in the answer */
 	struct moment now;
 	struct buf *out; /* the answer */
 	struct fault fault;
@@ -48,8 +50,8 @@ enum outcome {
 
 /*
  * Runs the operation that the header X-Amz-Target names (NULL: it has none)
- * with *c filled up to out. What c->receive holds is the caller's to free
- * (receive_free()) after CALL_WAIT.
+ * with *c filled up to out, and in NULL. What c->receive holds is the caller's
+ * to free (receive_free()) after CALL_WAIT.
  */
 enum outcome call_run(struct call *c, const char *target);
 
@@ -77,24 +79,24 @@ operation op_change_visibility, op_change_visibility_batch;
  * Parameters of the request, or of an object in it. Absent and null are the
  * same. All return 0, or -1 with the fault set.
  */
-int param_text(
-    struct call *c, const json_t *obj, const char *name, const char **value);
-int param_required(
-    struct call *c, const json_t *obj, const char *name, const char **value);
+int param_text(struct call *c, const struct node *obj, const char *name,
+    const char **value);
+int param_required(struct call *c, const struct node *obj, const char *name,
+    const char **value);
 /* *value stays as it is where the parameter is absent. */
-int param_int(struct call *c, const json_t *obj, const char *name, int64_t min,
-    int64_t max, int64_t *value);
+int param_int(struct call *c, const struct node *obj, const char *name,
+    int64_t min, int64_t max, int64_t *value);
 /* An object or an array; *value is NULL where it is absent. */
-int param_object(
-    struct call *c, const json_t *obj, const char *name, json_t **value);
-int param_array(
-    struct call *c, const json_t *obj, const char *name, json_t **value);
+int param_object(struct call *c, const struct node *obj, const char *name,
+    const struct node **value);
+int param_array(struct call *c, const struct node *obj, const char *name,
+    const struct node **value);
 
 /* Finds the queue of QueueUrl, brings it up to date, sets c->queue. */
 int param_queue(struct call *c);
 
 /* The entries of a batch: 1 to 10 objects with good and distinct ids. */
-int param_entries(struct call *c, json_t **entries);
+int param_entries(struct call *c, const struct node **entries);
 
 /* Adds the answer of a batch: what is in the two lists, made by the ops. */
 struct batch {
@@ -102,9 +104,6 @@ struct batch {
 };
 void batch_add_failed(struct batch *b, const char *id, const struct fault *f);
 enum outcome batch_finish(struct batch *b, struct call *c);
-
-/* Adds tags (an object of strings) to a queue's; all of them or none. */
-int tags_add(struct call *c, struct queue *q, json_t *tags);
 
 /* Adds a queue's URL, with quotes. */
 void url_write(struct buf *b, const struct broker *broker, const char *host,

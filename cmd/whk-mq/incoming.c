@@ -100,8 +100,8 @@ is_type(const char *type, const char *base)
 }
 
 static int
-read_binary(
-    struct call *c, struct attribute *a, const json_t *j, uint8_t **decoded)
+read_binary(struct call *c, struct attribute *a, const struct node *j,
+    uint8_t **decoded)
 {
 	const char *text;
 
@@ -118,7 +118,7 @@ read_binary(
 }
 
 static int
-read_string(struct call *c, struct attribute *a, const json_t *j)
+read_string(struct call *c, struct attribute *a, const struct node *j)
 {
 	const char *text;
 
@@ -140,14 +140,14 @@ read_string(struct call *c, struct attribute *a, const json_t *j)
 
 static int
 read_attribute(struct call *c, struct attribute *a, const char *name,
-    const json_t *j, uint8_t **decoded)
+    const struct node *j, uint8_t **decoded)
 {
 	a->name = name;
 	a->name_len = strlen(name);
-	if (!json_is_object(j))
+	if (j->type != NODE_OBJECT)
 		return bad_attribute(c, name, "it is not an object");
-	if (json_array_size(json_object_get(j, "StringListValues")) > 0 ||
-	    json_array_size(json_object_get(j, "BinaryListValues")) > 0)
+	if (node_count(node_get(j, "StringListValues")) > 0 ||
+	    node_count(node_get(j, "BinaryListValues")) > 0)
 		return fault_set(&c->fault, FAULT_UNSUPPORTED,
 		    "The message attribute '%s' is a list, which SQS does not "
 		    "have.",
@@ -168,24 +168,28 @@ read_attribute(struct call *c, struct attribute *a, const char *name,
 }
 
 static int
-read_attributes(struct call *c, struct incoming *in, const json_t *obj)
+read_attributes(struct call *c, struct incoming *in, const struct node *obj)
 {
 	struct draft *d = &in->draft;
-	json_t *attributes, *j;
-	const char *name;
+	const struct node *attributes;
 
 	if (param_object(c, obj, "MessageAttributes", &attributes) < 0)
 		return -1;
-	if (json_object_size(attributes) > MESSAGE_ATTRIBUTES)
+	if (node_count(attributes) > MESSAGE_ATTRIBUTES)
 		return fault_set(&c->fault, FAULT_INVALID_PARAMETER,
 		    "A message has at most %d attributes. You have sent %zu.",
-		    MESSAGE_ATTRIBUTES, json_object_size(attributes));
-	json_object_foreach (attributes, name, j) {
+		    MESSAGE_ATTRIBUTES, node_count(attributes));
+	for (const struct node *j = node_first(attributes); j != NULL;
+	     j = j->next) {
 		size_t i = d->attribute_count++;
+		const char *name = j->key;
 
 		if (!is_name(name))
 			return bad_attribute(
 			    c, name, "its name is not allowed");
+		if (node_get(attributes, name) != j)
+			return bad_attribute(
+			    c, name, "it is null, or there is another");
 		if (read_attribute(
 			c, &d->attributes[i], name, j, &in->decoded[i]) < 0)
 			return -1;
@@ -195,14 +199,16 @@ read_attributes(struct call *c, struct incoming *in, const json_t *obj)
 
 /* AWSTraceHeader is the only system attribute that can be sent. */
 static int
-read_system(struct call *c, struct incoming *in, const json_t *obj)
+read_system(struct call *c, struct incoming *in, const struct node *obj)
 {
-	json_t *attributes, *j;
-	const char *name;
+	const struct node *attributes;
 
 	if (param_object(c, obj, "MessageSystemAttributes", &attributes) < 0)
 		return -1;
-	json_object_foreach (attributes, name, j) {
+	for (const struct node *j = node_first(attributes); j != NULL;
+	     j = j->next) {
+		const char *name = j->key;
+
 		if (strcmp(name, "AWSTraceHeader") != 0)
 			return bad_attribute(c, name, "it is not known");
 		if (read_attribute(
@@ -217,7 +223,7 @@ read_system(struct call *c, struct incoming *in, const json_t *obj)
 }
 
 static int
-read_group(struct call *c, struct draft *d, const json_t *obj)
+read_group(struct call *c, struct draft *d, const struct node *obj)
 {
 	const char *dedup;
 
@@ -241,15 +247,15 @@ bad:
 }
 
 static int
-read_body(struct call *c, struct draft *d, const json_t *obj)
+read_body(struct call *c, struct draft *d, const struct node *obj)
 {
-	const json_t *body = json_object_get(obj, "MessageBody");
+	const struct node *body = node_get(obj, "MessageBody");
 
-	if (body != NULL && !json_is_string(body) && !json_is_null(body))
+	if (body != NULL && body->type != NODE_STRING)
 		return fault_set(&c->fault, FAULT_SERIALIZATION,
 		    "MessageBody must be a string.");
-	d->body = json_string_value(body);
-	d->body_len = json_string_length(body);
+	d->body = node_text(body);
+	d->body_len = body == NULL ? 0 : body->len;
 	if (d->body_len == 0)
 		return fault_set(&c->fault, FAULT_MISSING_PARAMETER,
 		    "The request must contain the parameter MessageBody.");
@@ -260,7 +266,7 @@ read_body(struct call *c, struct draft *d, const json_t *obj)
 }
 
 int
-incoming_read(struct call *c, struct incoming *in, const json_t *obj)
+incoming_read(struct call *c, struct incoming *in, const struct node *obj)
 {
 	const struct settings *s = &c->queue->settings;
 	int64_t max = settings_number(s, SETTING_MESSAGE_SIZE);

@@ -21,7 +21,7 @@ struct incoming {
  * queue c->queue. *in starts zeroed, borrows from obj, and is freed by
  * incoming_free() whatever this returns: 0, or -1 with the fault set.
  */
-int incoming_read(struct call *c, struct incoming *in, const json_t *obj);
+int incoming_read(struct call *c, struct incoming *in, const struct node *obj);
 
 void incoming_free(struct incoming *in);
 

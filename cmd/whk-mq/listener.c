@@ -14,7 +14,7 @@
 static int
 write_host(int fd, char host[LISTENER_HOST])
 {
-	struct sockaddr_storage sa;
+	struct sockaddr_storage sa = {0};
 	socklen_t len = sizeof(sa);
 	char name[NI_MAXHOST], port[NI_MAXSERV];
 

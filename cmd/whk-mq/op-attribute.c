@@ -5,11 +5,6 @@
 
 #include "call.h"
 
-/* SQS's limits; the lengths are in bytes of UTF-8, four to a character. */
-#define TAGS_MAX 50
-#define TAG_NAME_MAX (128 * 4)
-#define TAG_VALUE_MAX (256 * 4)
-
 /* What is counted or known, and not set. */
 static const char *const facts[] = {"ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesDelayed",
@@ -77,12 +72,12 @@ want(struct call *c, struct wanted *w, const char *name)
 static int
 read_wanted(struct call *c, struct wanted *w)
 {
-	json_t *names;
+	const struct node *names;
 
 	if (param_array(c, c->in, "AttributeNames", &names) < 0)
 		return -1;
-	for (size_t i = 0; i < json_array_size(names); i++) {
-		const char *name = json_string_value(json_array_get(names, i));
+	for (const struct node *n = node_first(names); n != NULL; n = n->next) {
+		const char *name = node_text(n);
 
 		if (name == NULL)
 			return fault_set(&c->fault, FAULT_SERIALIZATION,
@@ -110,54 +105,14 @@ op_get_queue_attributes(struct call *c)
 	return CALL_DONE;
 }
 
-static int
-check_tags(struct call *c, json_t *tags)
-{
-	const char *name;
-	json_t *value;
-
-	json_object_foreach (tags, name, value) {
-		if (!json_is_string(value))
-			return fault_set(&c->fault, FAULT_SERIALIZATION,
-			    "Tags must be strings.");
-		if (name[0] == '\0' || strlen(name) > TAG_NAME_MAX ||
-		    json_string_length(value) > TAG_VALUE_MAX)
-			return fault_set(&c->fault, FAULT_INVALID_PARAMETER,
-			    "A tag is too long, or its name is empty.");
-	}
-	return 0;
-}
-
-int
-tags_add(struct call *c, struct queue *q, json_t *tags)
-{
-	json_t *merged;
-
-	if (check_tags(c, tags) < 0)
-		return -1;
-	merged = q->tags == NULL ? json_object() : json_copy(q->tags);
-	if (merged == NULL || json_object_update(merged, tags) < 0) {
-		json_decref(merged);
-		return fault_memory(&c->fault);
-	}
-	if (json_object_size(merged) > TAGS_MAX) {
-		json_decref(merged);
-		return fault_set(&c->fault, FAULT_INVALID_PARAMETER,
-		    "A queue has at most %d tags.", TAGS_MAX);
-	}
-	json_decref(q->tags);
-	q->tags = merged;
-	return 0;
-}
-
 enum outcome
 op_tag_queue(struct call *c)
 {
-	json_t *tags;
+	const struct node *tags;
 
 	if (param_queue(c) < 0 || param_object(c, c->in, "Tags", &tags) < 0)
 		return CALL_FAILED;
-	if (tags != NULL && tags_add(c, c->queue, tags) < 0)
+	if (tags != NULL && tags_add(&c->queue->tags, tags, &c->fault) < 0)
 		return CALL_FAILED;
 	return CALL_DONE;
 }
@@ -165,15 +120,15 @@ op_tag_queue(struct call *c)
 enum outcome
 op_untag_queue(struct call *c)
 {
-	json_t *keys;
+	const struct node *keys;
 
 	if (param_queue(c) < 0 || param_array(c, c->in, "TagKeys", &keys) < 0)
 		return CALL_FAILED;
-	for (size_t i = 0; i < json_array_size(keys); i++) {
-		const char *key = json_string_value(json_array_get(keys, i));
+	for (const struct node *n = node_first(keys); n != NULL; n = n->next) {
+		const char *key = node_text(n);
 
-		if (key != NULL && c->queue->tags != NULL)
-			(void)json_object_del(c->queue->tags, key);
+		if (key != NULL)
+			tags_remove(&c->queue->tags, key);
 	}
 	return CALL_DONE;
 }
@@ -181,23 +136,14 @@ op_untag_queue(struct call *c)
 enum outcome
 op_list_queue_tags(struct call *c)
 {
-	const char *name, *separator = "{\"Tags\":{";
-	json_t *value;
-
 	if (param_queue(c) < 0)
 		return CALL_FAILED;
-	if (json_object_size(c->queue->tags) == 0) {
+	if (c->queue->tags.count == 0) {
 		buf_text(c->out, "{}");
 		return CALL_DONE;
 	}
-	json_object_foreach (c->queue->tags, name, value) {
-		buf_text(c->out, separator);
-		buf_json(c->out, name, strlen(name));
-		buf_text(c->out, ":");
-		buf_json(c->out, json_string_value(value),
-		    json_string_length(value));
-		separator = ",";
-	}
+	buf_text(c->out, "{\"Tags\":{");
+	tags_write(&c->queue->tags, c->out);
 	buf_text(c->out, "}}");
 	return CALL_DONE;
 }

@@ -5,10 +5,10 @@
 #include "call.h"
 
 /* Does it to one object: the request, or an entry. 0, or -1 with the fault. */
-typedef int action(struct call *c, const json_t *obj);
+typedef int action(struct call *c, const struct node *obj);
 
 static int
-find(struct call *c, const json_t *obj, struct message **m)
+find(struct call *c, const struct node *obj, struct message **m)
 {
 	const char *handle;
 
@@ -24,7 +24,7 @@ find(struct call *c, const json_t *obj, struct message **m)
  * Deleting what is gone, or what was received again since, succeeds and does
  * nothing: the same as with a standard queue of SQS.
  */
-static int delete (struct call *c, const json_t *obj)
+static int delete (struct call *c, const struct node *obj)
 {
 	struct message *m;
 
@@ -36,7 +36,7 @@ static int delete (struct call *c, const json_t *obj)
 }
 
 static int
-change(struct call *c, const json_t *obj)
+change(struct call *c, const struct node *obj)
 {
 	int64_t s = -1, since_ms;
 	struct message *m;
@@ -76,14 +76,13 @@ static enum outcome
 act_batch(struct call *c, action *run)
 {
 	struct batch b = {0};
-	json_t *entries;
+	const struct node *entries;
 
 	if (param_queue(c) < 0 || param_entries(c, &entries) < 0)
 		return CALL_FAILED;
-	for (size_t i = 0; i < json_array_size(entries); i++) {
-		const json_t *entry = json_array_get(entries, i);
-		const char *id =
-		    json_string_value(json_object_get(entry, "Id"));
+	for (const struct node *entry = node_first(entries); entry != NULL;
+	     entry = entry->next) {
+		const char *id = node_text(node_get(entry, "Id"));
 
 		if (run(c, entry) < 0)
 			batch_add_failed(&b, id, &c->fault);

@@ -18,12 +18,12 @@ answer_url(struct call *c, const char *name)
 
 /* Sets what the request's Attributes say. */
 static int
-set_all(struct call *c, json_t *attributes, struct settings *s)
+set_all(struct call *c, const struct node *attributes, struct settings *s)
 {
-	const char *name, *value;
-	json_t *unused;
+	for (const struct node *n = node_first(attributes); n != NULL;
+	     n = n->next) {
+		const char *name = n->key, *value;
 
-	json_object_foreach (attributes, name, unused) {
 		if (param_text(c, attributes, name, &value) < 0)
 			return -1;
 		if (value != NULL &&
@@ -35,13 +35,13 @@ set_all(struct call *c, json_t *attributes, struct settings *s)
 
 /* CreateQueue for one that exists: right if it asks for nothing else. */
 static int
-compare(struct call *c, const struct queue *q, json_t *attributes,
+compare(struct call *c, const struct queue *q, const struct node *attributes,
     const struct settings *s)
 {
-	const char *name;
-	json_t *unused;
+	for (const struct node *n = node_first(attributes); n != NULL;
+	     n = n->next) {
+		const char *name = n->key;
 
-	json_object_foreach (attributes, name, unused) {
 		if (!settings_equal(&q->settings, s, name))
 			return fault_set(&c->fault, FAULT_QUEUE_EXISTS,
 			    "The queue exists with another value for "
@@ -53,7 +53,8 @@ compare(struct call *c, const struct queue *q, json_t *attributes,
 
 /* Makes the queue; the settings are moved into it. */
 static int
-create(struct call *c, const char *name, struct settings *s, json_t *tags)
+create(struct call *c, const char *name, struct settings *s,
+    const struct node *tags)
 {
 	struct queue *q;
 
@@ -66,7 +67,7 @@ create(struct call *c, const char *name, struct settings *s, json_t *tags)
 	settings_free(&q->settings);
 	q->settings = *s;
 	settings_init(s);
-	if (tags != NULL && tags_add(c, q, tags) < 0) {
+	if (tags != NULL && tags_add(&q->tags, tags, &c->fault) < 0) {
 		queue_free(q);
 		return -1;
 	}
@@ -80,7 +81,7 @@ op_create_queue(struct call *c)
 	enum outcome outcome = CALL_FAILED;
 	struct settings s;
 	struct queue *q;
-	json_t *attributes, *tags;
+	const struct node *attributes, *tags;
 	const char *name;
 
 	settings_init(&s);
@@ -171,7 +172,7 @@ enum outcome
 op_set_queue_attributes(struct call *c)
 {
 	struct settings trial;
-	json_t *attributes;
+	const struct node *attributes;
 
 	if (param_queue(c) < 0 ||
 	    param_object(c, c->in, "Attributes", &attributes) < 0)

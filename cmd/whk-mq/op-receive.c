@@ -16,10 +16,10 @@ static const char *const system_names[SYSTEM_COUNT] = {
 };
 
 static int
-check_strings(struct call *c, const char *param, const json_t *names)
+check_strings(struct call *c, const char *param, const struct node *names)
 {
-	for (size_t i = 0; i < json_array_size(names); i++)
-		if (!json_is_string(json_array_get(names, i)))
+	for (const struct node *n = node_first(names); n != NULL; n = n->next)
+		if (n->type != NODE_STRING)
 			return fault_set(&c->fault, FAULT_SERIALIZATION,
 			    "%s must be an array of strings.", param);
 	return 0;
@@ -29,17 +29,15 @@ check_strings(struct call *c, const char *param, const json_t *names)
 static int
 read_system(struct call *c, struct receive *r, const char *param)
 {
-	json_t *names;
+	const struct node *names;
 
 	if (param_array(c, c->in, param, &names) < 0 ||
 	    check_strings(c, param, names) < 0)
 		return -1;
-	for (size_t i = 0; i < json_array_size(names); i++) {
-		const char *name = json_string_value(json_array_get(names, i));
-
+	for (const struct node *n = node_first(names); n != NULL; n = n->next) {
 		for (int s = 0; s < SYSTEM_COUNT; s++)
-			if (strcmp(name, "All") == 0 ||
-			    strcmp(name, system_names[s]) == 0)
+			if (strcmp(n->text, "All") == 0 ||
+			    strcmp(n->text, system_names[s]) == 0)
 				r->system[s] = true;
 	}
 	return 0;
@@ -49,7 +47,7 @@ static int
 read_receive(struct call *c, struct receive *r)
 {
 	const struct settings *s = &c->queue->settings;
-	json_t *names;
+	const struct node *names;
 
 	*r = (struct receive){
 	    .max = 1,
@@ -65,16 +63,18 @@ read_receive(struct call *c, struct receive *r)
 	    param_array(c, c->in, "MessageAttributeNames", &names) < 0 ||
 	    check_strings(c, "MessageAttributeNames", names) < 0)
 		return -1;
-	if (json_array_size(names) > 0)
-		r->names = json_incref(names);
-	return 0;
+	for (const struct node *n = node_first(names); n != NULL; n = n->next)
+		buf_add(&r->names, n->text, n->len + 1);
+	if (!r->names.failed)
+		return 0;
+	receive_free(r);
+	return fault_memory(&c->fault);
 }
 
 void
 receive_free(struct receive *r)
 {
-	json_decref(r->names);
-	r->names = NULL;
+	buf_free(&r->names);
 }
 
 /* "All", ".*" and "*" ask for all attributes, "foo.*" for what begins so. */
@@ -93,9 +93,10 @@ matches(const char *pattern, const char *name)
 static bool
 is_wanted(const struct receive *r, const char *name)
 {
-	for (size_t i = 0; i < json_array_size(r->names); i++)
-		if (matches(
-			json_string_value(json_array_get(r->names, i)), name))
+	const char *p = r->names.data;
+
+	for (; p < r->names.data + r->names.len; p += strlen(p) + 1)
+		if (matches(p, name))
 			return true;
 	return false;
 }

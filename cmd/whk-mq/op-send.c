@@ -83,10 +83,10 @@ out:
 
 /* One entry of a batch: into the queue, or among the failed. */
 static void
-send_entry(struct call *c, struct batch *b, const json_t *entry,
+send_entry(struct call *c, struct batch *b, const struct node *entry,
     struct incoming *in, bool readable)
 {
-	const char *id = json_string_value(json_object_get(entry, "Id"));
+	const char *id = node_text(node_get(entry, "Id"));
 	struct buf *out = &b->successful;
 	size_t before = out->len;
 
@@ -131,31 +131,31 @@ op_send_message_batch(struct call *c)
 	struct fault *faults = NULL;
 	struct batch b = {0};
 	enum outcome outcome = CALL_FAILED;
-	json_t *entries = NULL;
-	size_t count = 0;
+	const struct node *entries, *entry;
+	size_t count = 0, i;
 
 	if (param_queue(c) < 0 || param_entries(c, &entries) < 0)
 		return CALL_FAILED;
-	count = json_array_size(entries);
+	count = node_count(entries);
 	in = calloc(count, sizeof(*in));
 	faults = calloc(count, sizeof(*faults));
 	if (in == NULL || faults == NULL) {
 		fault_memory(&c->fault);
 		goto out;
 	}
-	for (size_t i = 0; i < count; i++)
-		if (incoming_read(c, &in[i], json_array_get(entries, i)) < 0)
+	for (i = 0, entry = entries->first; i < count; entry = entry->next, i++)
+		if (incoming_read(c, &in[i], entry) < 0)
 			faults[i] = c->fault;
 	if (check_batch(c, in, count) < 0)
 		goto out;
-	for (size_t i = 0; i < count; i++) {
+	for (i = 0, entry = entries->first; i < count;
+	     entry = entry->next, i++) {
 		c->fault = faults[i];
-		send_entry(c, &b, json_array_get(entries, i), &in[i],
-		    faults[i].kind == FAULT_NONE);
+		send_entry(c, &b, entry, &in[i], faults[i].kind == FAULT_NONE);
 	}
 	outcome = batch_finish(&b, c);
 out:
-	for (size_t i = 0; in != NULL && i < count; i++)
+	for (i = 0; in != NULL && i < count; i++)
 		incoming_free(&in[i]);
 	free(in);
 	free(faults);

@@ -7,64 +7,53 @@
 #define BATCH_MAX 10
 #define ENTRY_ID_MAX 80
 
-/* A member that is there and not null, else NULL. */
-static json_t *
-member(const json_t *obj, const char *name)
-{
-	json_t *value = json_object_get(obj, name);
-
-	return json_is_null(value) ? NULL : value;
-}
-
 static int
 wrong_type(struct call *c, const char *name, const char *type)
 {
-	return fault_set(
-	    &c->fault, FAULT_SERIALIZATION, "%s must be %s.", name, type);
+	fault_set(&c->fault, FAULT_SERIALIZATION, "%s must be %s.", name, type);
+	return -1;
 }
 
 int
-param_text(
-    struct call *c, const json_t *obj, const char *name, const char **value)
+param_text(struct call *c, const struct node *obj, const char *name,
+    const char **value)
 {
-	json_t *j = member(obj, name);
+	const struct node *j = node_get(obj, name);
 
 	*value = NULL;
 	if (j == NULL)
 		return 0;
-	if (!json_is_string(j))
+	if (j->type != NODE_STRING)
 		return wrong_type(c, name, "a string");
-	*value = json_string_value(j);
-	if (strlen(*value) != json_string_length(j))
-		return fault_set(&c->fault, FAULT_INVALID_PARAMETER,
-		    "%s must not hold the character NUL.", name);
+	*value = j->text;
 	return 0;
 }
 
 int
-param_required(
-    struct call *c, const json_t *obj, const char *name, const char **value)
+param_required(struct call *c, const struct node *obj, const char *name,
+    const char **value)
 {
 	if (param_text(c, obj, name, value) < 0)
 		return -1;
-	if (*value == NULL || (*value)[0] == '\0')
-		return fault_set(&c->fault, FAULT_MISSING_PARAMETER,
-		    "The request must contain the parameter %s.", name);
-	return 0;
+	if (*value != NULL && (*value)[0] != '\0')
+		return 0;
+	fault_set(&c->fault, FAULT_MISSING_PARAMETER,
+	    "The request must contain the parameter %s.", name);
+	return -1;
 }
 
 int
-param_int(struct call *c, const json_t *obj, const char *name, int64_t min,
+param_int(struct call *c, const struct node *obj, const char *name, int64_t min,
     int64_t max, int64_t *value)
 {
-	json_t *j = member(obj, name);
+	const struct node *j = node_get(obj, name);
 	int64_t n;
 
 	if (j == NULL)
 		return 0;
-	if (!json_is_integer(j))
+	if (j->type != NODE_INTEGER)
 		return wrong_type(c, name, "an integer");
-	n = json_integer_value(j);
+	n = j->integer;
 	if (n < min || n > max)
 		return fault_set(&c->fault, FAULT_INVALID_PARAMETER,
 		    "Value %" PRId64 " for parameter %s is invalid. Reason: "
@@ -75,20 +64,21 @@ param_int(struct call *c, const json_t *obj, const char *name, int64_t min,
 }
 
 int
-param_object(
-    struct call *c, const json_t *obj, const char *name, json_t **value)
+param_object(struct call *c, const struct node *obj, const char *name,
+    const struct node **value)
 {
-	*value = member(obj, name);
-	if (*value != NULL && !json_is_object(*value))
+	*value = node_get(obj, name);
+	if (*value != NULL && (*value)->type != NODE_OBJECT)
 		return wrong_type(c, name, "an object");
 	return 0;
 }
 
 int
-param_array(struct call *c, const json_t *obj, const char *name, json_t **value)
+param_array(struct call *c, const struct node *obj, const char *name,
+    const struct node **value)
 {
-	*value = member(obj, name);
-	if (*value != NULL && !json_is_array(*value))
+	*value = node_get(obj, name);
+	if (*value != NULL && (*value)->type != NODE_ARRAY)
 		return wrong_type(c, name, "an array");
 	return 0;
 }
@@ -128,13 +118,13 @@ param_queue(struct call *c)
 }
 
 static int
-check_entry_id(struct call *c, json_t *entries, size_t at)
+check_entry_id(
+    struct call *c, const struct node *entries, const struct node *entry)
 {
-	const json_t *entry = json_array_get(entries, at);
-	const char *id, *other;
+	const char *id;
 	size_t len;
 
-	if (!json_is_object(entry))
+	if (entry->type != NODE_OBJECT)
 		return wrong_type(c, "An entry", "an object");
 	if (param_required(c, entry, "Id", &id) < 0)
 		return -1;
@@ -146,34 +136,34 @@ check_entry_id(struct call *c, json_t *entries, size_t at)
 		return fault_set(&c->fault, FAULT_INVALID_BATCH_ID,
 		    "A batch entry id is 1 to 80 letters, digits, hyphens and "
 		    "underscores.");
-	for (size_t i = 0; i < at; i++) {
-		other = json_string_value(
-		    json_object_get(json_array_get(entries, i), "Id"));
-		if (strcmp(id, other) == 0)
+	for (const struct node *n = entries->first; n != entry; n = n->next)
+		if (strcmp(id, node_text(node_get(n, "Id"))) == 0)
 			return fault_set(&c->fault,
 			    FAULT_BATCH_IDS_NOT_DISTINCT,
 			    "Id %s is there more than once.", id);
-	}
 	return 0;
 }
 
 int
-param_entries(struct call *c, json_t **entries)
+param_entries(struct call *c, const struct node **entries)
 {
 	size_t count;
 
 	if (param_array(c, c->in, "Entries", entries) < 0)
 		return -1;
-	count = json_array_size(*entries);
-	if (count == 0)
-		return fault_set(&c->fault, FAULT_EMPTY_BATCH,
+	count = node_count(*entries);
+	if (count == 0) {
+		fault_set(&c->fault, FAULT_EMPTY_BATCH,
 		    "There must be at least one entry in the batch.");
+		return -1;
+	}
 	if (count > BATCH_MAX)
 		return fault_set(&c->fault, FAULT_TOO_MANY_ENTRIES,
 		    "A batch has at most %d entries. You have sent %zu.",
 		    BATCH_MAX, count);
-	for (size_t i = 0; i < count; i++)
-		if (check_entry_id(c, *entries, i) < 0)
+	for (const struct node *n = node_first(*entries); n != NULL;
+	     n = n->next)
+		if (check_entry_id(c, *entries, n) < 0)
 			return -1;
 	return 0;
 }

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "queue.h"
 
 /* A heap of messages by due time; a place p is kept as p + 1 in heap_at. */
@@ -119,7 +117,7 @@ queue_free(struct queue *q)
 {
 	queue_purge(q);
 	settings_free(&q->settings);
-	json_decref(q->tags);
+	tags_free(&q->tags);
 	free(q->slots);
 	free(q->heap);
 	free(q->free_slots);
@@ -247,17 +245,16 @@ static int
 read_words(const char *handle, uint64_t w[4])
 {
 	static const char digits[] = "0123456789abcdef";
+	size_t n = 0;
 
-	if (strlen(handle) != QUEUE_HANDLE_LEN)
-		return -1;
-	for (size_t i = 0; i < QUEUE_HANDLE_LEN; i++) {
-		const char *digit = strchr(digits, handle[i]);
+	for (; *handle != '\0'; handle++, n++) {
+		const char *digit = strchr(digits, *handle);
 
-		if (digit == NULL)
+		if (digit == NULL || n == QUEUE_HANDLE_LEN)
 			return -1;
-		w[i / 16] = w[i / 16] << 4 | (uint64_t)(digit - digits);
+		w[n / 16] = w[n / 16] << 4 | (uint64_t)(digit - digits);
 	}
-	return 0;
+	return n == QUEUE_HANDLE_LEN ? 0 : -1;
 }
 
 enum queue_found

@@ -10,6 +10,7 @@
 
 #include "message.h"
 #include "setting.h"
+#include "tags.h"
 
 /* One instant on both clocks; passed in, never read here. */
 struct moment {
@@ -43,7 +44,7 @@ struct queue {
 	uint64_t key; /* random: handles of other queues are not ours */
 	int64_t created_ms, modified_ms; /* wall clock */
 	struct settings settings;
-	struct json_t *tags; /* object, or NULL */
+	struct tags tags;
 
 	struct meter *meter;
 	TAILQ_HEAD(, message) all, ready;

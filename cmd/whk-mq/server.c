@@ -37,6 +37,7 @@ struct server {
 	struct waits *waits;
 	struct event *late; /* ends a stop that takes too long */
 	char host[LISTENER_HOST];
+	struct tree tree;
 	struct buf out;
 	uint8_t request_id[16]; /* of the last answer; counts up */
 	size_t open;            /* requests that are not yet answered */
@@ -194,22 +195,19 @@ serve(struct server *s, struct evhttp_request *req)
 {
 	struct evkeyvalq *headers = evhttp_request_get_input_headers(req);
 	struct evbuffer *body = evhttp_request_get_input_buffer(req);
-	size_t len = evbuffer_get_length(body);
-	const char *text = (const char *)evbuffer_pullup(body, -1);
-	json_t *in;
 	struct call c = {
 	    .broker = s->broker,
 	    .host = host_of(s, req),
 	    .now = {clock_steady_ms(), clock_wall_ms()},
+	    .tree = &s->tree,
+	    .body_len = evbuffer_get_length(body),
+	    .body = (char *)evbuffer_pullup(body, -1),
 	    .out = &s->out,
 	};
 
-	in = json_loadb(text == NULL ? "" : text, len, JSON_ALLOW_NUL, NULL);
-	c.in = in;
 	buf_clear(&s->out);
 	finish(s, req, &c,
 	    call_run(&c, evhttp_find_header(headers, "X-Amz-Target")));
-	json_decref(in);
 	if (s->out.size > KEEP_MAX)
 		buf_free(&s->out);
 }
@@ -355,5 +353,6 @@ server_free(struct server *s)
 	if (s->http != NULL)
 		evhttp_free(s->http);
 	buf_free(&s->out);
+	tree_free(&s->tree);
 	free(s);
 }

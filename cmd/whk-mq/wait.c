@@ -167,7 +167,7 @@ waits_add(struct waits *w, struct evhttp_request *req, struct queue *q,
 		return -1;
 	}
 	wait->receive = *r;
-	r->names = NULL;
+	r->names = (struct buf){0};
 	TAILQ_INSERT_TAIL(&q->waiting, wait, entry);
 	arm(wait, now_ms);
 	return 0;

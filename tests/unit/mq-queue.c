@@ -14,6 +14,8 @@
 #include "../../cmd/whk-mq/message.c"
 #include "../../cmd/whk-mq/queue.c"
 #include "../../cmd/whk-mq/setting.c"
+#include "../../cmd/whk-mq/tags.c"
+#include "../../cmd/whk-mq/tree.c"
 
 static struct moment now = {1000000, 1795503916000};
 static struct meter meter = {0, SIZE_MAX};
