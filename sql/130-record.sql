@@ -263,7 +263,8 @@ BEGIN
 				WHERE m.bad AND m.throttles) AS retry_after,
 			(array_agg(ROW(m.at, m.status, m.error)::whk.last
 				ORDER BY m.n DESC) FILTER (WHERE m.fresh
-				AND m.outcome <> 'cancelled'))[1] AS last
+				AND m.outcome NOT IN ('cancelled',
+					'deferred')))[1] AS last
 		FROM marked m GROUP BY m.webhook
 	), fate AS (
 		SELECT s.*, o.blocked_until, o.blocks, c.failures,
