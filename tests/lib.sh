@@ -164,10 +164,11 @@ done_testing() {
 
 # --- checks ----------------------------------------------------------------
 
-# Lines of stdin or of the arguments, for people who look why it failed.
+# Lines of stdin or of the arguments, the last ones where there are many, for
+# people who look why it failed.
 diag() {
-	if [ $# -gt 0 ]; then printf '%s\n' "$*"; else head -n 40; fi |
-		cat -v | sed 's/^/# /' >&2
+	if [ $# -gt 0 ]; then printf '%s\n' "$*"; else cat; fi |
+		cut -c1-400 | cat -v | tail -n 30 | sed 's/^/# /' >&2
 }
 
 pass() {
@@ -250,7 +251,7 @@ same() {
 	else
 		fail "$3"
 		diag <"$T/ok.out"
-		diff "$1" "$2" | cut -c1-200 | diag
+		diff "$1" "$2" | head -n 20 | diag
 	fi
 }
 
@@ -292,7 +293,7 @@ run_diag() {
 	for file in "$T/out" "$T/err"; do
 		[ ! -s "$file" ] || {
 			diag "std${file##*/}:"
-			cut -c1-400 "$file" | diag
+			diag <"$file"
 		}
 	done
 }
@@ -346,10 +347,12 @@ die_with_us='--pdeathsig KILL'
 spawn() {
 	spawn_name=$1
 	shift
-	: >"$T/$spawn_name.out" # before anybody waits for what it will hold
+	# Emptied before anybody waits for what it will hold, and appended to,
+	# so that a test can empty it again.
+	: >"$T/$spawn_name.out"
 	# shellcheck disable=SC2086 # an option and its argument
 	setpriv $die_with_us "$@" \
-		</dev/null >"$T/$spawn_name.out" 2>"$T/$spawn_name.err" &
+		</dev/null >>"$T/$spawn_name.out" 2>"$T/$spawn_name.err" &
 	pid=$!
 	eval "${spawn_name}_pid=$pid"
 }

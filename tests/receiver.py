@@ -7,6 +7,7 @@ Prints its URL, and then for each request the SHA-256 of the body, "verified"
 or what is wrong, and webhook-id.
 """
 import hashlib
+import os
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -27,7 +28,8 @@ class Receiver(BaseHTTPRequestHandler):
         except (WebhookVerificationError, ValueError) as e:
             word = repr(e)
         digest = hashlib.sha256(body).hexdigest()
-        print(digest, word, self.headers["webhook-id"], flush=True)
+        line = f"{digest} {word} {self.headers['webhook-id']}\n"
+        os.write(1, line.encode())
         self.send_response(204)
         self.end_headers()
 
