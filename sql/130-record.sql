@@ -97,6 +97,13 @@ BEGIN
 	FROM whk.judge(events, times, webhooks, attempts, leases, statuses,
 		errors, retry_afters, spread, now) j;
 	fresh := whk.unrecorded(events, webhooks, ats, attempts);
+	IF 'cancelled' = ANY (outcomes) THEN
+		-- By the holder only: of others it is no news.
+		SELECT array_agg(i.fresh AND (i.held OR i.outcome <> 'cancelled')
+			ORDER BY i.n) INTO fresh
+		FROM unnest(fresh, held, outcomes) WITH ORDINALITY
+			AS i(fresh, held, outcome, n);
+	END IF;
 
 	INSERT INTO whk.attempt (event, webhook, at, attempt, time, next_at,
 		outcome, status, dns_us, connect_us, tls_us, wait_us, total_us,
@@ -107,12 +114,11 @@ BEGIN
 		i.address, i.headers, i.answer
 	FROM unnest(events, webhooks, ats, attempts, times, nexts, outcomes,
 		statuses, dns, connects, tlss, waits, totals, types, errors,
-		addresses, headers, answers, held, fresh)
+		addresses, headers, answers, fresh)
 		AS i(event, webhook, at, attempt, time, next_at, outcome,
 		status, dns, connect, tls, wait, total, type, error, address,
-		headers, answer, held, fresh)
-	WHERE i.fresh AND i.outcome <> 'deferred'
-		AND (i.outcome <> 'cancelled' OR i.held);
+		headers, answer, fresh)
+	WHERE i.fresh AND i.outcome <> 'deferred';
 	IF whk.followed() THEN
 		PERFORM whk.tell(events, webhooks, ats, attempts);
 	END IF;
