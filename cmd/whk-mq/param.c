@@ -151,7 +151,7 @@ param_entries(struct call *c, const struct node **entries)
 
 	if (param_array(c, c->in, "Entries", entries) < 0)
 		return -1;
-	count = node_count(*entries);
+	count = *entries == NULL ? 0 : (*entries)->count;
 	if (count == 0) {
 		fault_set(&c->fault, FAULT_EMPTY_BATCH,
 		    "There must be at least one entry in the batch.");
