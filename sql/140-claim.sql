@@ -3,8 +3,8 @@
 
 -- Leases up to max due rows to the caller until now + lease and gives them
 -- with their events. Each webhook gets a share: four times its max_in_flight,
--- or one row as a probe after too many failures;
--- what is due beyond that is parked, as are the rows of a webhook that is
+-- no more than its rate allows in a second, or one row as a probe after too
+-- many failures. What is due beyond that is parked, as are the rows of a webhook that is
 -- paused or blocked; those of one that is gone are cancelled. So a great
 -- backlog at one webhook leaves the index of due rows within a few claims, and
 -- the next rows of others are found behind it.
@@ -28,7 +28,7 @@ BEGIN
 		SELECT * INTO round
 		FROM whk.claim_round(max - cardinality(mine), heavy, until, now);
 		mine := mine || round.claimed;
-		EXIT WHEN cardinality(round.excess) = 0
+		EXIT WHEN (cardinality(round.excess) = 0 AND NOT round.slotted)
 			OR cardinality(mine) >= max;
 		heavy := heavy || round.excess;
 	END LOOP;
@@ -44,17 +44,20 @@ $$;
 
 -- One look at the oldest due rows of the webhooks that are not in heavy.
 -- claimed: the rows that are now leased; excess: webhooks with more than
--- their share, or shut.
+-- their share, or shut; slotted: retries of a limited rate have got slots.
 CREATE OR REPLACE FUNCTION whk.claim_round(max int, heavy bigint[],
 	until timestamptz, now timestamptz,
-	OUT claimed tid[], OUT excess bigint[])
+	OUT claimed tid[], OUT excess bigint[], OUT slotted boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
 	park tid[];
+	retries tid[];
 	cancel bigint[];
 BEGIN
 	WITH due AS MATERIALIZED (
-		SELECT p.ctid AS tid, p.webhook, p.next_at FROM whk.pending p
+		SELECT p.ctid AS tid, p.webhook, p.next_at, p.attempt, p.event,
+			p.time
+		FROM whk.pending p
 		WHERE p.next_at <= now AND p.webhook <> ALL (heavy)
 		ORDER BY p.next_at LIMIT max FOR UPDATE SKIP LOCKED
 	), ranked AS (
@@ -65,19 +68,27 @@ BEGIN
 				OR row_number() OVER (PARTITION BY d.webhook
 					ORDER BY d.next_at) > CASE
 					WHEN whk.broken(w.failures) THEN 1
-					ELSE 4 * w.max_in_flight END
-				AS over
+					ELSE least(4 * w.max_in_flight,
+						ceil(w.rate)) END
+				AS over,
+			w.rate IS NOT NULL AND d.attempt > 1 AND EXISTS (
+				SELECT FROM whk.attempt a
+				WHERE a.event = d.event
+					AND a.webhook = d.webhook
+					AND a.time = d.time
+					AND a.next_at = d.next_at) AS retries
 		FROM due d
 		LEFT JOIN whk.webhook w ON w.id = d.webhook
 	)
 	SELECT coalesce(array_agg(r.tid) FILTER (
-			WHERE NOT coalesce(r.gone, false) AND NOT r.over), '{}'),
+			WHERE NOT r.gone AND NOT r.over AND NOT r.retries), '{}'),
 		coalesce(array_agg(DISTINCT r.webhook) FILTER (
 			WHERE r.gone OR r.over), '{}'),
+		array_agg(r.tid) FILTER (WHERE NOT r.gone AND r.over),
+		array_agg(DISTINCT r.webhook) FILTER (WHERE r.gone),
 		array_agg(r.tid) FILTER (
-			WHERE NOT coalesce(r.gone, false) AND r.over),
-		array_agg(DISTINCT r.webhook) FILTER (WHERE r.gone)
-	INTO claimed, excess, park, cancel
+			WHERE NOT r.gone AND NOT r.over AND r.retries)
+	INTO claimed, excess, park, cancel, retries
 	FROM ranked r;
 
 	WITH leased AS (
@@ -92,6 +103,41 @@ BEGIN
 	IF cancel IS NOT NULL THEN
 		PERFORM whk.cancel(c, 1000, now) FROM unnest(cancel) AS c;
 	END IF;
+	slotted := retries IS NOT NULL AND whk.slot(retries, now);
+END
+$$;
+
+-- Gives rows that the caller has locked, retries whose time has come, a slot
+-- each of their webhook's rate, as it had none for them when they failed; of
+-- those webhooks whose lock can be had at once. Whether there were any.
+CREATE OR REPLACE FUNCTION whk.slot(rows tid[], now timestamptz)
+RETURNS boolean
+LANGUAGE plpgsql AS $$
+DECLARE
+	hook record;
+	count bigint;
+	found boolean := false;
+BEGIN
+	FOR hook IN SELECT w.id, greatest(now, w.next_slot) AS slot,
+			interval '1 second' / w.rate AS step
+		FROM whk.webhook w
+		WHERE w.id IN (SELECT p.webhook FROM whk.pending p
+			WHERE p.ctid = ANY (rows))
+		ORDER BY w.id FOR NO KEY UPDATE SKIP LOCKED
+	LOOP
+		UPDATE whk.pending p SET next_at = hook.slot + x.i * hook.step
+		FROM (SELECT q.ctid AS tid,
+				row_number() OVER (ORDER BY q.seq) - 1 AS i
+			FROM whk.pending q
+			WHERE q.ctid = ANY (rows) AND q.webhook = hook.id) x
+		WHERE p.ctid = x.tid;
+		GET DIAGNOSTICS count = ROW_COUNT;
+		UPDATE whk.webhook w SET
+			next_slot = hook.slot + count * hook.step
+		WHERE w.id = hook.id;
+		found := true;
+	END LOOP;
+	RETURN found;
 END
 $$;
 
