@@ -70,7 +70,8 @@ CREATE TABLE whk.webhook (
 CREATE INDEX webhook_probe ON whk.webhook (probe_at) WHERE backlog;
 CREATE INDEX webhook_tenant ON whk.webhook (tenant, id);
 -- The worst, and whatever is not simply active: what an operator looks for.
-CREATE INDEX webhook_failures ON whk.webhook (failures) WHERE failures > 0;
+CREATE INDEX webhook_failures ON whk.webhook (failures)
+	WHERE failures > 0 AND disabled_at IS NULL;
 CREATE INDEX webhook_shut ON whk.webhook (id)
 	WHERE paused_at IS NOT NULL OR disabled_at IS NOT NULL
 		OR blocked_until IS NOT NULL;
@@ -100,7 +101,8 @@ CREATE TABLE whk.total (
 	bad_1 real NOT NULL DEFAULT 0,
 	bad_5 real NOT NULL DEFAULT 0,
 	bad_60 real NOT NULL DEFAULT 0,
-	times bigint[] NOT NULL DEFAULT '{}'	-- counts by whk.time_bucket()
+	times bigint[] NOT NULL DEFAULT '{}',	-- counts by whk.time_bucket()
+	times_us bigint NOT NULL DEFAULT 0	-- and their sum
 ) WITH (fillfactor = 20);
 
 -- From tenant ('' for any) and pattern to webhook: what makes matching cost
