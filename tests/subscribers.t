@@ -153,20 +153,23 @@ one_by_one() {
 	is "$(cat err)" '' "... with nothing to say"
 }
 
-seen() { jq -r "select(.id) | \"\(.id) \(.attempt)\"" python.out | sort; }
+seen() {
+	jq -r "select(.how == \"$1\") | \"\(.id) \(.attempt)\"" python.out |
+		sort
+}
 recorded() {
 	sql "SELECT event || ' ' || attempt FROM whk.attempt
 		WHERE event LIKE '$1\\_%' $2" | sort
 }
 
 one_by_one lastone 200
-is "$(seen | uniq -d)" '' "closed after each answer: none is sent twice"
-jq -r 'select(.status == 200).id + " 1"' python.out | sort >answered
+is "$(seen lastone | uniq -d)" '' "closed after each answer: none is sent twice"
+jq -r 'select(.how == "lastone" and .status == 200).id + " 1"' python.out | sort >answered
 recorded lastone "AND outcome = 'delivered'" >delivered
 same answered delivered "... what was answered is delivered, and no other"
 recorded lastone '' >attempts
-seen | comm -23 - attempts >more
-is "$(cat more)" '' "... what the server saw is on record"
+seen lastone | comm -23 - attempts >extra
+is "$(cat extra)" '' "... what the server saw is on record"
 is "$(wc -l <attempts)" 200 "... each has one attempt"
 echo "# $(wc -l <delivered) of 200 delivered"
 
@@ -176,7 +179,7 @@ sql "UPDATE whk.webhook SET schedule = ARRAY[1, 1, 1, 1, 1]
 	WHERE events = '{second}'"
 one_by_one second 8
 wait_for '[ "$(recorded second "" | wc -l)" = 8 ]'
-seen >was_seen
+seen second >was_seen
 recorded second '' >was_recorded
 same was_seen was_recorded \
 	"closed as a request came: what the server saw is on record, once"
