@@ -243,6 +243,15 @@ FROM whk.record('{a,b,c}', array_fill(t.at(), '{3}'), '{NULL,NULL,NULL}',
 	'{1,1,1}', '{x,x,x}', '{x,x,x}', '{x,x,x}', 0, t.at(4)) r;
 SELECT t.is(t.of(1, 'ROW(failures, t.s(failing_since), blocked_until)'),
 	'(1,3,)', 'one failure');
+UPDATE whk.webhook SET blocked_until = t.at(60);
+SELECT t.is(string_agg(r.outcome, ' ' ORDER BY r.n), 'delivered retry',
+	'good, bad, of one that is blocked')
+FROM whk.record('{d,c}', array_fill(t.at(), '{2}'), '{NULL,NULL}',
+	'{NULL,NULL}', '{1,1}', '{1,2}', array_fill(t.at(300), '{2}'),
+	ARRAY[t.at(5), t.at(6)], '{200,500}', '{NULL,NULL}', '{NULL,NULL}',
+	'{1,1}', '{1,1}', '{1,1}', '{1,1}', '{1,1}', '{x,x}', '{x,x}', '{x,x}', 0,
+	t.at(7)) r;
+SELECT t.is(t.of(1, 't.s(blocked_until)'), '60', 'it stays so');
 SELECT t.is(ROW(dns_us, connect_us, tls_us, wait_us, total_us, address, headers,
 	answer), '(1,1,1,1,1,x,x,"\\x78")', 'phases and answer are on record')
 	FROM whk.attempt WHERE event = 'a';
