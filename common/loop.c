@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,10 +27,25 @@ on_signal(evutil_socket_t sig, short what, void *arg)
 		l->stop(l->arg);
 }
 
+/*
+ * What is opened next must not become a standard descriptor that the caller
+ * closed: it would be read or written as such. In its place comes one that
+ * fails with EBADF, as the closed one would.
+ */
+static void
+hold_standard(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1)
+			open("/dev/null",
+			    fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int
 loop_init(struct loop *l, void (*stop)(void *), void *arg, struct err *e)
 {
 	*l = (struct loop){.stop = stop, .arg = arg};
+	hold_standard();
 	signal(SIGPIPE, SIG_IGN);
 	l->base = event_base_new();
 	if (l->base == NULL)
