@@ -247,7 +247,7 @@ output_full(const struct output *o)
 bool
 output_empty(const struct output *o)
 {
-	return held(o) == 0;
+	return held(o) == 0 && !event_pending(o->report, EV_TIMEOUT, NULL);
 }
 
 void

@@ -47,7 +47,8 @@ void output_line(struct output *o, const char *buf, size_t len);
 int output_watch(struct output *o, struct err *e);
 
 bool output_full(const struct output *o);  /* more than limit is held */
-bool output_empty(const struct output *o); /* all is written, or failed */
+/* All is written, or it failed and the handler was told. */
+bool output_empty(const struct output *o);
 
 void output_free(struct output *o); /* leaves fd open; NULL is allowed */
 
