@@ -56,7 +56,7 @@ static const struct cli_option options[] = {
 static const struct cli cli = {
     .name = "whk-due",
     .operands = NULL,
-    .summary = "print the events that are due for another attempt",
+    .summary = "Prints the events that are due for another attempt.",
     .options = options,
     .count = sizeof(options) / sizeof(options[0]),
 };

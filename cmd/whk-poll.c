@@ -62,7 +62,7 @@ static const struct cli_option options[] = {
 static const struct cli cli = {
     .name = "whk-poll",
     .operands = NULL,
-    .summary = "take events off an SQS queue and print them as lines",
+    .summary = "Takes events off an SQS queue and prints them as lines.",
     .options = options,
     .count = sizeof(options) / sizeof(options[0]),
 };

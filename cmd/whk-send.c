@@ -41,7 +41,7 @@ static const struct cli_option options[] = {
 static const struct cli cli = {
     .name = "whk-send",
     .operands = NULL,
-    .summary = "POST the events of lines to their webhooks",
+    .summary = "POSTs the events of lines to their webhooks.",
     .options = options,
     .count = sizeof(options) / sizeof(options[0]),
 };
@@ -250,7 +250,8 @@ run(const struct options *o)
 		    (long long)s.delivered, (long long)s.undelivered,
 		    (long long)s.expired, (unsigned long long)s.bad);
 	if (s.status == 0 &&
-	    (s.bad > 0 || (o->fail && s.undelivered + s.expired > 0)))
+	    (s.bad > 0 || (s.expired > 0 && !s.loop.stopping) ||
+		(o->fail && s.undelivered + s.expired > 0)))
 		s.status = 1;
 	close_all(&s);
 	return s.status;

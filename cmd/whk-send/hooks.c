@@ -184,9 +184,10 @@ static void
 too_late(struct send *s, const struct hook *h, struct message *m)
 {
 	if (s->expired++ == 0)
-		warnx("event %s, webhook %lld: its lease ends before an "
-		      "attempt could: left to whk-due",
-		    m->event.id, (long long)h->id);
+		warnx("line %llu: event %s, webhook %lld: its lease ends "
+		      "before an attempt could: left to whk-due",
+		    (unsigned long long)m->number, m->event.id,
+		    (long long)h->id);
 	message_unref(s, m);
 }
 

@@ -154,7 +154,7 @@ ended(void *arg, const struct err *e)
 	struct send *s = arg;
 
 	if (e != NULL) {
-		warnx("%s", e->msg);
+		warnx("stdin: %s", e->msg);
 		s->status = 1;
 	}
 	s->input_ended = true;
