@@ -6,31 +6,59 @@
 #include "table.h"
 #include "text.h"
 
+struct table_cell {
+	char *text;
+	const char *style;
+};
+
+/* The bytes of the next character, and how many columns it takes. */
+static size_t
+next_char(const char *s, int *columns)
+{
+	size_t left = strlen(s), n;
+	mbstate_t state = {0};
+	wchar_t c;
+
+	n = mbrtowc(&c, s, left, &state);
+	if (n == 0 || n > left) {
+		/* no such locale: the first byte stands for it */
+		*columns = ((unsigned char)*s & 0xc0) != 0x80;
+		return 1;
+	}
+	*columns = wcwidth(c) > 0 ? wcwidth(c) : 0;
+	return n;
+}
+
 /* How many columns of a terminal a text takes that it cannot act on. */
 static int
 width_of(const char *s)
 {
-	size_t left = strlen(s);
-	int width = 0;
+	int width = 0, columns;
 
-	while (left > 0) {
-		mbstate_t state = {0};
-		wchar_t c;
-		size_t n = mbrtowc(&c, s, left, &state);
-		int columns;
-
-		if (n == 0 || n > left) {
-			/* no such locale: the first byte stands for it */
-			n = 1;
-			columns = ((unsigned char)*s & 0xc0) != 0x80;
-		} else {
-			columns = wcwidth(c);
-		}
-		width += columns > 0 ? columns : 0;
-		s += n;
-		left -= n;
+	while (*s != '\0') {
+		s += next_char(s, &columns);
+		width += columns;
 	}
 	return width;
+}
+
+/* Cuts a text, which has room for an ellipsis, to a width. */
+static void
+cut(char *s, int width)
+{
+	int columns, used = 0;
+
+	if (width == 0 || width_of(s) <= width)
+		return;
+	for (;;) {
+		size_t n = next_char(s, &columns);
+
+		if (used + columns > width - 1)
+			break;
+		used += columns;
+		s += n;
+	}
+	memcpy(s, "\u2026", sizeof("\u2026"));
 }
 
 void
@@ -41,26 +69,33 @@ table_init(struct table *t, const struct table_column *columns, size_t count)
 		table_add(t, columns[i].title);
 }
 
-/* Takes a cell over. */
+void
+table_cut(struct table *t, size_t column, int width)
+{
+	t->cuts[column] = width;
+}
+
+/* Takes a text over. */
 static void
-hold(struct table *t, char *cell)
+hold(struct table *t, char *text, const char *style)
 {
 	size_t size = t->size == 0 ? 64 : 2 * t->size;
 	int *width = &t->widths[t->held % t->count], w;
 
 	if (t->held == t->size) {
-		char **cells = reallocarray(t->cells, size, sizeof(*cells));
+		struct table_cell *cells =
+		    reallocarray(t->cells, size, sizeof(*cells));
 
 		if (cells == NULL) {
-			free(cell);
+			free(text);
 			t->failed = true;
 			return;
 		}
 		t->cells = cells;
 		t->size = size;
 	}
-	t->cells[t->held++] = cell;
-	w = width_of(cell);
+	t->cells[t->held++] = (struct table_cell){.text = text, .style = style};
+	w = width_of(text);
 	if (w > *width)
 		*width = w < TABLE_WIDE ? w : TABLE_WIDE;
 }
@@ -68,13 +103,19 @@ hold(struct table *t, char *cell)
 void
 table_add(struct table *t, const char *text)
 {
+	table_add_styled(t, text, NULL);
+}
+
+void
+table_add_styled(struct table *t, const char *text, const char *style)
+{
 	size_t len, size;
 	char *cell;
 
 	if (text == NULL || text[0] == '\0')
 		text = "-";
 	len = strlen(text);
-	size = 4 * len + 1;
+	size = 4 * len + sizeof("\u2026");
 	cell = malloc(size);
 	if (cell == NULL || t->failed) {
 		free(cell);
@@ -82,22 +123,26 @@ table_add(struct table *t, const char *text)
 		return;
 	}
 	text_visible(cell, size, text, len);
-	hold(t, cell);
+	cut(cell, t->cuts[t->held % t->count]);
+	hold(t, cell, style);
 }
 
 /* Adds the cell of a column, with what fills it up and parts it. */
 static void
-write_cell(
-    const struct table *t, size_t column, const char *cell, struct buf *out)
+write_cell(const struct table *t, size_t column, const struct table_cell *cell,
+    struct buf *out)
 {
-	int pad = t->widths[column] - width_of(cell);
+	int pad = t->widths[column] - width_of(cell->text);
 	bool last = column + 1 == t->count;
 
 	if (pad < 0)
 		pad = 0;
 	if (t->columns[column].right)
 		buf_fmt(out, "%*s", pad, "");
-	buf_text(out, cell);
+	if (cell->style != NULL)
+		buf_fmt(out, "\033[%sm%s\033[m", cell->style, cell->text);
+	else
+		buf_text(out, cell->text);
 	if (last)
 		buf_text(out, "\n");
 	else
@@ -108,8 +153,8 @@ int
 table_write(struct table *t, struct buf *out)
 {
 	for (size_t i = 0; i < t->held; i++) {
-		write_cell(t, i % t->count, t->cells[i], out);
-		free(t->cells[i]);
+		write_cell(t, i % t->count, &t->cells[i], out);
+		free(t->cells[i].text);
 	}
 	t->held = 0;
 	return t->failed || out->failed ? -1 : 0;
@@ -119,7 +164,7 @@ void
 table_free(struct table *t)
 {
 	for (size_t i = 0; i < t->held; i++)
-		free(t->cells[i]);
+		free(t->cells[i].text);
 	free(t->cells);
 	*t = (struct table){0};
 }

@@ -10,7 +10,8 @@
 /*
  * A table for people, its columns aligned, a title above each. Cells come one
  * by one, from left to right. What a terminal could act on is made visible;
- * nothing is cut: a cell wider than TABLE_WIDE pushes those beside it.
+ * nothing is cut unless that is asked for: a cell wider than TABLE_WIDE pushes
+ * those beside it.
  */
 #define TABLE_COLUMNS 16
 #define TABLE_WIDE 40
@@ -24,7 +25,8 @@ struct table {
 	const struct table_column *columns;
 	size_t count;
 	int widths[TABLE_COLUMNS];
-	char **cells; /* that are held */
+	int cuts[TABLE_COLUMNS];
+	struct table_cell *cells; /* that are held */
 	size_t held, size;
 	bool failed; /* memory was out */
 };
@@ -37,8 +39,18 @@ struct table {
 void
 table_init(struct table *t, const struct table_column *columns, size_t count);
 
-/* Adds a cell; NULL or "" is shown as "-". */
+/*
+ * For a terminal: what is wider than so many columns, from 1, is cut there, in
+ * all cells of that column which follow. 0 is as it was.
+ */
+void table_cut(struct table *t, size_t column, int width);
+
+/*
+ * Adds a cell; NULL or "" is shown as "-". style is what a terminal calls its
+ * style ("31", red: ECMA-48, SGR), a literal, or NULL.
+ */
 void table_add(struct table *t, const char *text);
+void table_add_styled(struct table *t, const char *text, const char *style);
 
 /*
  * Adds the rows that are held to *out and forgets them. A column keeps its
