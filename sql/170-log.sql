@@ -307,35 +307,31 @@ $$;
 CREATE OR REPLACE FUNCTION whk.why(of_webhook bigint, type text, tenant text,
 	body text, now timestamptz DEFAULT clock_timestamp())
 RETURNS TABLE (asked text, holds boolean, wanted text, given text)
-LANGUAGE sql STABLE AS $$
-	SELECT c.asked, c.holds, c.wanted, c.given
-	FROM whk.webhook w
-	CROSS JOIN LATERAL (
-		SELECT 1 AS n, 0 AS i, 'state' AS asked,
-			w.disabled_at IS NULL AS holds, 'enabled' AS wanted,
-			concat_ws(': ', whk.state(w, now), w.disabled_why)
-				AS given
-		UNION ALL
-		SELECT 2, 0, 'tenant', coalesce(w.tenant IS NULL
-			OR w.tenant = why.tenant, false),
-			w.tenant, why.tenant
-		UNION ALL
-		SELECT 3, p.i::int, 'pattern',
-			p.pattern = ANY (whk.patterns(why.type)), p.pattern,
-			why.type
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	w whk.webhook;
+BEGIN
+	SELECT x.* INTO w FROM whk.webhook x WHERE x.id = of_webhook;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	RETURN QUERY VALUES
+		('state', w.disabled_at IS NULL, 'enabled',
+			concat_ws(': ', whk.state(w, now), w.disabled_why)),
+		('tenant', coalesce(w.tenant IS NULL OR w.tenant = why.tenant,
+			false), w.tenant, why.tenant);
+	RETURN QUERY
+		SELECT 'pattern', p = ANY (whk.patterns(why.type)), p, why.type
 		FROM unnest(CASE WHEN w.events = '{}' THEN ARRAY['*']
-			ELSE w.events END) WITH ORDINALITY AS p(pattern, i)
-		UNION ALL
-		SELECT 4, 0, 'filter', w.filter IS NULL
-			OR whk.passes(w.filter, body), w.filter::text,
-			whk.filter_values(w.filter, body)
-		UNION ALL
-		SELECT 5, 0, 'gets it', EXISTS (SELECT FROM whk.matches(
-				ARRAY[why.type], ARRAY[why.tenant], ARRAY[body],
+			ELSE w.events END) AS p;
+	RETURN QUERY VALUES
+		('filter', w.filter IS NULL OR whk.passes(w.filter, body),
+			w.filter::text, whk.filter_values(w.filter, body)),
+		('gets it', EXISTS (SELECT FROM whk.matches(ARRAY[why.type],
+				ARRAY[why.tenant], ARRAY[body],
 				ARRAY[NULL::text]) m
-			WHERE m.webhook = w.id), NULL, NULL) c
-	WHERE w.id = of_webhook
-	ORDER BY c.n, c.i
+			WHERE m.webhook = w.id), NULL, NULL);
+END
 $$;
 
 -- The same of a stored event.
