@@ -1,5 +1,12 @@
 -- SPDX-License-Identifier: ISC
 -- What the other functions stand on: times, partitions, the greeting.
+--
+-- How the plans are kept steady: pending is empty one minute and full the next,
+-- so what the planner believes of it is no guide. The functions of the hot
+-- path make one plan for all (force_generic_plan), look up rows one by one by
+-- their key (LATERAL with OFFSET 0, which is not turned into a join, or the
+-- row's own place, ctid, under its lock), and join lists of a batch by hashing
+-- (enable_nestloop off in functions that touch no table by key).
 
 -- Milliseconds since 1970, as the programs count.
 CREATE OR REPLACE FUNCTION whk.ms(t timestamptz) RETURNS bigint

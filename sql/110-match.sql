@@ -30,10 +30,11 @@ $$;
 CREATE OR REPLACE FUNCTION whk.routes(type text, tenant text)
 RETURNS SETOF bigint
 LANGUAGE sql STABLE ROWS 10 AS $$
-	SELECT DISTINCT r.webhook
-	FROM whk.route r
-	WHERE r.tenant = ANY (ARRAY['', routes.tenant])
-		AND r.pattern = ANY (whk.patterns(type))
+	SELECT DISTINCT x.webhook
+	FROM unnest(ARRAY['', routes.tenant]) AS t,
+		unnest(whk.patterns(routes.type)) AS p
+	CROSS JOIN LATERAL (SELECT r.webhook FROM whk.route r
+		WHERE r.tenant = t AND r.pattern = p OFFSET 0) x
 $$;
 
 -- The routes of a webhook, from its definition.

@@ -20,6 +20,7 @@ RETURNS TABLE (n int, fresh boolean, "to" bigint[], missing bigint[],
 	lease_ms bigint)
 LANGUAGE plpgsql SET jit = off
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -65,7 +66,7 @@ CREATE OR REPLACE FUNCTION whk.accepted(ids text[], times timestamptz[],
 	special bigint[], until timestamptz)
 RETURNS TABLE (n int, fresh boolean, "to" bigint[], missing bigint[],
 	lease_ms bigint)
-LANGUAGE plpgsql SET enable_nestloop = off
+LANGUAGE plpgsql SET enable_nestloop = off SET enable_hashjoin = on
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -100,7 +101,7 @@ CREATE OR REPLACE FUNCTION whk.lease(ids text[], times timestamptz[],
 	fresh boolean[], match_n int[], match_webhook bigint[],
 	until timestamptz)
 RETURNS void
-LANGUAGE plpgsql SET enable_nestloop = off
+LANGUAGE plpgsql SET enable_nestloop = off SET enable_hashjoin = on
 AS $$
 BEGIN
 	INSERT INTO whk.pending (webhook, time, event, next_at)
@@ -139,7 +140,8 @@ LANGUAGE sql STABLE AS $$
 			OR w.backlog OR w.ordered OR w.rate IS NOT NULL
 			OR w.disabled_at IS NOT NULL
 	FROM pair p
-	JOIN whk.webhook w ON w.id = p.webhook
+	CROSS JOIN LATERAL (SELECT * FROM whk.webhook h
+		WHERE h.id = p.webhook OFFSET 0) w
 	WHERE NOT p.matched OR w.filter IS NULL
 		OR whk.passes(w.filter, bodies[p.n])
 $$;
@@ -152,7 +154,7 @@ CREATE OR REPLACE FUNCTION whk.store(ids text[], times timestamptz[],
 	bodies text[], tos text[], chosen boolean[], match_n int[],
 	match_webhook bigint[], now timestamptz)
 RETURNS boolean[]
-LANGUAGE plpgsql SET enable_nestloop = off
+LANGUAGE plpgsql SET enable_nestloop = off SET enable_hashjoin = on
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -218,15 +220,17 @@ BEGIN
 				OR whk.broken(w.failures) AS shut,
 			greatest(now, w.next_slot) AS slot, w.rate
 		FROM unnest(match_n, match_webhook) AS m(n, webhook)
-		LEFT JOIN whk.webhook w
-			ON w.id = m.webhook AND w.id = ANY (special)
+		LEFT JOIN LATERAL (SELECT * FROM whk.webhook h
+			WHERE h.id = m.webhook AND h.id = ANY (special)
+			OFFSET 0) w ON true
 		WHERE fresh[m.n]
 	), placed AS (
 		SELECT p.*, p.key IS NOT NULL AND (
 			row_number() OVER (PARTITION BY p.webhook, p.key
 				ORDER BY p.n) > 1
 			OR EXISTS (SELECT FROM whk.pending q
-				WHERE q.webhook = p.webhook AND q.key = p.key)
+				WHERE q.webhook = p.webhook AND q.key = p.key
+				OFFSET 0)
 			) AS behind
 		FROM pair p
 	), slotted AS (
@@ -255,12 +259,13 @@ BEGIN
 				THEN whk.probe_time(w, now) ELSE w.probe_at END,
 			next_slot = coalesce(x.last_slot
 				+ interval '1 second' / w.rate, w.next_slot)
-		FROM (SELECT r.webhook,
+		FROM (SELECT r.webhook, (SELECT h.ctid FROM whk.webhook h
+					WHERE h.id = r.webhook) AS tid,
 				bool_or(r.next_at IS NULL AND NOT r.behind) AS parked,
 				max(r.at) FILTER (WHERE r.next_at IS NOT NULL
 					AND r.rate IS NOT NULL) AS last_slot
 			FROM row r WHERE r.special GROUP BY r.webhook) x
-		WHERE w.id = x.webhook
+		WHERE w.ctid = x.tid
 			AND (x.last_slot IS NOT NULL OR x.parked AND NOT w.backlog)
 	)
 	SELECT min(r.next_at) INTO due FROM row r

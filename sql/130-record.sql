@@ -74,10 +74,12 @@ CREATE OR REPLACE FUNCTION whk.record(events text[], times timestamptz[],
 RETURNS TABLE (n int, outcome text, next_ms bigint)
 LANGUAGE plpgsql SET jit = off
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
 DECLARE
 	held boolean[];		-- the row is still the caller's
+	tids tid[];		-- where it is
 	fresh boolean[];	-- not on record before
 	outcomes text[];
 	nexts timestamptz[];
@@ -85,15 +87,10 @@ DECLARE
 BEGIN
 	PERFORM 1 FROM whk.webhook w WHERE w.id = ANY (webhooks)
 	ORDER BY w.id FOR NO KEY UPDATE;
-	PERFORM 1 FROM unnest(webhooks, times, events) AS i(webhook, time, event)
-	JOIN whk.pending p ON p.webhook = i.webhook AND p.time = i.time
-		AND p.event = i.event
-	FOR UPDATE OF p;
-
-	SELECT array_agg(j.held ORDER BY j.n),
+	SELECT array_agg(j.held ORDER BY j.n), array_agg(j.tid ORDER BY j.n),
 		array_agg(j.outcome ORDER BY j.n),
 		array_agg(j.next_at ORDER BY j.n)
-	INTO held, outcomes, nexts
+	INTO held, tids, outcomes, nexts
 	FROM whk.judge(events, times, webhooks, attempts, leases, statuses,
 		errors, retry_afters, spread, now) j;
 	fresh := whk.unrecorded(events, webhooks, ats, attempts);
@@ -123,20 +120,18 @@ BEGIN
 		PERFORM whk.tell(events, webhooks, ats, attempts);
 	END IF;
 
-	DELETE FROM whk.pending p
-	USING unnest(webhooks, times, events, held, outcomes)
-		AS i(webhook, time, event, held, outcome)
-	WHERE i.held AND i.outcome IN ('delivered', 'failed', 'cancelled')
-		AND p.webhook = i.webhook AND p.time = i.time
-		AND p.event = i.event;
+	DELETE FROM whk.pending p WHERE p.ctid = ANY (ARRAY(
+		SELECT i.tid FROM unnest(tids, held, outcomes)
+			AS i(tid, held, outcome)
+		WHERE i.held
+			AND i.outcome IN ('delivered', 'failed', 'cancelled')));
 	IF 'retry' = ANY (outcomes) OR 'deferred' = ANY (outcomes) THEN
 		UPDATE whk.pending p SET next_at = i.next_at,
 			attempt = p.attempt + (i.outcome = 'retry')::int
-		FROM unnest(webhooks, times, events, held, outcomes, nexts)
-			AS i(webhook, time, event, held, outcome, next_at)
+		FROM unnest(tids, held, outcomes, nexts)
+			AS i(tid, held, outcome, next_at)
 		WHERE i.held AND i.outcome IN ('retry', 'deferred')
-			AND p.webhook = i.webhook AND p.time = i.time
-			AND p.event = i.event;
+			AND p.ctid = i.tid;
 		SELECT min(x) INTO due FROM unnest(nexts) AS x;
 	END IF;
 
@@ -156,9 +151,10 @@ BEGIN
 		FROM unnest(events, webhooks, ats, attempts, outcomes, nexts)
 			WITH ORDINALITY AS i(event, webhook, at, attempt,
 			outcome, next_at, n)
-		LEFT JOIN whk.attempt a ON a.event = i.event
-			AND a.webhook = i.webhook AND a.at = i.at
-			AND a.attempt = i.attempt
+		LEFT JOIN LATERAL (SELECT x.outcome, x.next_at
+			FROM whk.attempt x WHERE x.event = i.event
+				AND x.webhook = i.webhook AND x.at = i.at
+				AND x.attempt = i.attempt OFFSET 0) a ON true
 		ORDER BY i.n;
 	ELSE
 		RETURN QUERY SELECT i.n::int, i.outcome, whk.ms(i.next_at)
@@ -180,7 +176,8 @@ BEGIN
 	RETURN (SELECT array_agg(i.place = 1 AND NOT EXISTS (
 			SELECT FROM whk.attempt a WHERE a.event = i.event
 				AND a.webhook = i.webhook AND a.at = i.at
-				AND a.attempt = i.attempt) ORDER BY i.n)
+				AND a.attempt = i.attempt OFFSET 0)
+				ORDER BY i.n)
 		FROM (SELECT x.*, row_number() OVER (PARTITION BY x.event,
 				x.webhook, x.at, x.attempt ORDER BY x.n) AS place
 			FROM unnest(events, webhooks, ats, attempts)
@@ -189,18 +186,20 @@ BEGIN
 END
 $$;
 
--- What each outcome is and when it is next due.
+-- What each outcome is and when it is next due; locks the pending rows, which
+-- then stay at tid.
 -- held: the row is there and the caller's lease is still its own.
 CREATE OR REPLACE FUNCTION whk.judge(events text[], times timestamptz[],
 	webhooks bigint[], attempts int[], leases timestamptz[], statuses int[],
 	errors text[], retry_afters bigint[], spread double precision,
 	now timestamptz)
-RETURNS TABLE (n int, held boolean, outcome text, next_at timestamptz)
+RETURNS TABLE (n int, held boolean, tid tid, outcome text,
+	next_at timestamptz)
 LANGUAGE plpgsql VOLATILE ROWS 100 AS $$
 #variable_conflict use_column
 BEGIN
 	RETURN QUERY
-	SELECT i.n::int, h.held, v.outcome,
+	SELECT i.n::int, h.held, p.ctid, v.outcome,
 		CASE WHEN v.outcome = 'retry' AND h.held THEN
 		(now + greatest(
 			s.schedule[i.attempt] * interval '1 ms'
@@ -210,9 +209,12 @@ BEGIN
 		errors, retry_afters) WITH ORDINALITY
 		AS i(event, time, webhook, attempt, lease, status, error,
 			retry_after, n)
-	LEFT JOIN whk.pending p ON p.webhook = i.webhook
-		AND p.time = i.time AND p.event = i.event
-	LEFT JOIN whk.webhook w ON w.id = i.webhook
+	LEFT JOIN LATERAL (SELECT q.ctid, q.next_at, q.attempt
+		FROM whk.pending q WHERE q.webhook = i.webhook
+			AND q.time = i.time AND q.event = i.event
+		FOR UPDATE) p ON true
+	LEFT JOIN LATERAL (SELECT x.schedule FROM whk.webhook x
+		WHERE x.id = i.webhook OFFSET 0) w ON true
 	CROSS JOIN LATERAL (SELECT coalesce(p.next_at = i.lease
 		AND p.attempt = i.attempt, false) AS held) h
 	CROSS JOIN LATERAL (SELECT coalesce(w.schedule,
@@ -273,13 +275,14 @@ BEGIN
 					'deferred')))[1] AS last
 		FROM marked m GROUP BY m.webhook
 	), fate AS (
-		SELECT s.*, o.blocked_until, o.blocks, c.failures,
+		SELECT s.*, o.tid, o.blocked_until, o.blocks, c.failures,
 			s.bad > 0 AND (s.throttled OR whk.broken(c.failures))
 				AND coalesce(o.blocked_until <= now, true) AS shut,
 			s.bad > 0 AND s.good = 0 AND coalesce(o.failing_since
 				< now - interval '5 days', false) AS hopeless
 		FROM sum s
-		JOIN whk.webhook o ON o.id = s.webhook
+		CROSS JOIN LATERAL (SELECT x.ctid AS tid, x.*
+			FROM whk.webhook x WHERE x.id = s.webhook OFFSET 0) o
 		CROSS JOIN LATERAL (SELECT (s.bad + CASE WHEN s.good > 0
 			THEN 0 ELSE o.failures END)::int AS failures) c
 	)
@@ -331,7 +334,7 @@ BEGIN
 			4 * w.max_in_flight - greatest(0, w.unparked - f.ended)))
 			ELSE 0 END
 	FROM fate f
-	WHERE w.id = f.webhook;
+	WHERE w.ctid = f.tid;
 END
 $$;
 
@@ -362,7 +365,8 @@ $$;
 CREATE OR REPLACE FUNCTION whk.count_total(outcomes text[], fresh boolean[],
 	totals int[], now timestamptz)
 RETURNS void
-LANGUAGE plpgsql SET enable_nestloop = off AS $$
+LANGUAGE plpgsql SET enable_nestloop = off SET enable_hashjoin = on
+AS $$
 DECLARE
 	mine int := pg_backend_pid() % 64;
 	s record;
@@ -373,7 +377,8 @@ BEGIN
 		count(*) FILTER (WHERE i.outcome = 'cancelled') AS cancelled,
 		count(*) FILTER (WHERE i.outcome IN ('retry', 'failed')) AS bad,
 		array_agg(whk.time_bucket(i.total))
-			FILTER (WHERE i.total IS NOT NULL) AS buckets
+			FILTER (WHERE i.total IS NOT NULL) AS buckets,
+		coalesce(sum(i.total), 0) AS us
 	INTO s
 	FROM unnest(outcomes, fresh, totals) AS i(outcome, fresh, total)
 	WHERE i.fresh AND i.outcome <> 'deferred';
@@ -397,7 +402,8 @@ BEGIN
 		times = ARRAY(SELECT coalesce(t.times[b.b], 0) + count(x.b)
 			FROM generate_series(1, 40) AS b(b)
 			LEFT JOIN unnest(s.buckets) AS x(b) ON x.b = b.b
-			GROUP BY b.b ORDER BY b.b)
+			GROUP BY b.b ORDER BY b.b),
+		times_us = t.times_us + s.us
 	WHERE t.shard = mine;
 END
 $$;

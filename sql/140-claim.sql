@@ -15,6 +15,7 @@ RETURNS TABLE (id text, time_ms bigint, type text, tenant text, key text,
 	lease_ms bigint)
 LANGUAGE plpgsql SET jit = off
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -36,7 +37,8 @@ BEGIN
 	SELECT p.event, whk.ms(p.time), e.type, e.tenant, e.key,
 		e.content_type, e.body, p.attempt, p.webhook, whk.ms(until)
 	FROM whk.pending p
-	JOIN whk.event e ON e.id = p.event AND e.time = p.time
+	CROSS JOIN LATERAL (SELECT * FROM whk.event x
+		WHERE x.id = p.event AND x.time = p.time OFFSET 0) e
 	WHERE p.ctid = ANY (mine) AND p.next_at = until
 	ORDER BY p.seq;
 END
@@ -76,9 +78,11 @@ BEGIN
 				WHERE a.event = d.event
 					AND a.webhook = d.webhook
 					AND a.time = d.time
-					AND a.next_at = d.next_at) AS retries
+					AND a.next_at = d.next_at
+				OFFSET 0) AS retries
 		FROM due d
-		LEFT JOIN whk.webhook w ON w.id = d.webhook
+		LEFT JOIN LATERAL (SELECT * FROM whk.webhook x
+			WHERE x.id = d.webhook OFFSET 0) w ON true
 	)
 	SELECT coalesce(array_agg(r.tid) FILTER (
 			WHERE NOT r.gone AND NOT r.over AND NOT r.retries), '{}'),
