@@ -203,6 +203,26 @@ sqs_json_url(struct sqs_json *j, const char *text, size_t len, struct err *e)
 	return url;
 }
 
+int
+sqs_json_depth(struct sqs_json *j, const char *text, size_t len, struct err *e)
+{
+	const json_t *all;
+
+	if (load(j, text, len, e) == -1)
+		return -1;
+	all = json_object_get(j->root, "Attributes");
+	j->depth.waiting =
+	    number(all, "ApproximateNumberOfMessages", INT64_MAX);
+	j->depth.in_flight =
+	    number(all, "ApproximateNumberOfMessagesNotVisible", INT64_MAX);
+	j->depth.delayed =
+	    number(all, "ApproximateNumberOfMessagesDelayed", INT64_MAX);
+	if (j->depth.waiting < 0 || j->depth.in_flight < 0 ||
+	    j->depth.delayed < 0)
+		return err_temporary(e, "the answer is not one of SQS");
+	return 0;
+}
+
 void
 sqs_json_free(struct sqs_json *j)
 {

@@ -26,6 +26,7 @@ struct sqs_json {
 	struct sqs_result results[SQS_BATCH];
 	size_t count;
 	struct sqs_attribute *attributes; /* of all messages */
+	struct sqs_depth depth;
 };
 
 /*
@@ -48,6 +49,10 @@ int sqs_json_results(struct sqs_json *j, const char *text, size_t len,
 /* An answer to GetQueueUrl: the URL, or NULL with *e as above. */
 const char *
 sqs_json_url(struct sqs_json *j, const char *text, size_t len, struct err *e);
+
+/* An answer to GetQueueAttributes. 0 or -1 as above. */
+int
+sqs_json_depth(struct sqs_json *j, const char *text, size_t len, struct err *e);
 
 /*
  * Fills *e from an answer whose status is not 200: what the code means, and

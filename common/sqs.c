@@ -18,7 +18,7 @@
 #define REQUEST_MS 10000
 #define CONNECT_MS 5000
 
-enum kind { GET_URL, RECEIVE, SEND, DELETE };
+enum kind { GET_URL, RECEIVE, SEND, DELETE, DEPTH };
 
 static const char *const headers[][2] = {
     [GET_URL] = {"content-type: application/x-amz-json-1.0",
@@ -29,6 +29,8 @@ static const char *const headers[][2] = {
 	"x-amz-target: AmazonSQS.SendMessageBatch"},
     [DELETE] = {"content-type: application/x-amz-json-1.0",
 	"x-amz-target: AmazonSQS.DeleteMessageBatch"},
+    [DEPTH] = {"content-type: application/x-amz-json-1.0",
+	"x-amz-target: AmazonSQS.GetQueueAttributes"},
 };
 
 /* A request, from the call to its callback. */
@@ -43,6 +45,7 @@ struct op {
 	size_t count; /* of entries */
 	sqs_received *received;
 	sqs_finished *finished;
+	sqs_measured *measured;
 	void *arg;
 };
 
@@ -129,6 +132,8 @@ fail(struct op *op, const struct err *e)
 		op->received(op->arg, e, NULL, 0);
 	else if (op->finished != NULL)
 		op->finished(op->arg, e, NULL, 0);
+	else if (op->measured != NULL)
+		op->measured(op->arg, e, NULL);
 }
 
 static void done(void *arg, const struct http_answer *answer);
@@ -207,24 +212,36 @@ judge(const struct sqs *q, const struct op *op,
 	return -1;
 }
 
+static int
+parse(const struct sqs *q, const struct op *op,
+    const struct http_answer *answer, struct sqs_json *j, struct err *e)
+{
+	const char *body = answer->body == NULL ? "" : answer->body;
+
+	switch (op->kind) {
+	case GET_URL:
+		return sqs_json_url(j, body, answer->body_len, e) == NULL ? -1
+									  : 0;
+	case RECEIVE:
+		return sqs_json_messages(j, body, answer->body_len, q->md5, e);
+	case DEPTH:
+		return sqs_json_depth(j, body, answer->body_len, e);
+	default:
+		return sqs_json_results(
+		    j, body, answer->body_len, op->count, e);
+	}
+}
+
 /* Takes the answer apart. *e, if it is wrong, begins with the queue. */
 static int
 take(const struct sqs *q, const struct op *op, const struct http_answer *answer,
     struct sqs_json *j, struct err *e)
 {
 	struct err inner;
-	const char *body = answer->body == NULL ? "" : answer->body;
 	int rc = judge(q, op, answer, &inner);
 
-	if (rc == 0 && op->kind == RECEIVE)
-		rc = sqs_json_messages(
-		    j, body, answer->body_len, q->md5, &inner);
-	else if (rc == 0 && op->kind != GET_URL)
-		rc = sqs_json_results(
-		    j, body, answer->body_len, op->count, &inner);
-	else if (rc == 0 &&
-	    sqs_json_url(j, body, answer->body_len, &inner) == NULL)
-		rc = -1;
+	if (rc == 0)
+		rc = parse(q, op, answer, j, &inner);
 	if (rc == -1) {
 		err_set(e, "%s: %s", q->place.name, inner.msg);
 		e->temporary = inner.temporary;
@@ -302,6 +319,8 @@ done(void *arg, const struct http_answer *answer)
 		    NULL);
 	} else if (op->kind == RECEIVE) {
 		op->received(op->arg, NULL, j.messages, j.count);
+	} else if (op->kind == DEPTH) {
+		op->measured(op->arg, NULL, &j.depth);
 	} else {
 		op->finished(op->arg, NULL, j.results, j.count);
 	}
@@ -405,5 +424,20 @@ sqs_delete(struct sqs *q, const char *const *receipts, size_t count,
 	op->finished = finished;
 	op->count = count;
 	sqs_json_delete(&op->body, receipts, count);
+	return submit(q, op, e);
+}
+
+int
+sqs_depth(struct sqs *q, sqs_measured *measured, void *arg, struct err *e)
+{
+	struct op *op = op_new(q, DEPTH, arg);
+
+	if (op == NULL)
+		return err_temporary(e, "out of memory");
+	op->measured = measured;
+	buf_text(&op->body,
+	    "\"AttributeNames\":[\"ApproximateNumberOfMessages\","
+	    "\"ApproximateNumberOfMessagesNotVisible\","
+	    "\"ApproximateNumberOfMessagesDelayed\"],");
 	return submit(q, op, e);
 }

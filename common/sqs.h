@@ -87,6 +87,15 @@ typedef void sqs_received(void *arg, const struct err *e,
 typedef void sqs_finished(void *arg, const struct err *e,
     const struct sqs_result *results, size_t count);
 
+/* How many messages a queue has, about ("GetQueueAttributes"). */
+struct sqs_depth {
+	int64_t waiting;   /* ApproximateNumberOfMessages */
+	int64_t in_flight; /* ...NotVisible */
+	int64_t delayed;   /* ...Delayed */
+};
+typedef void
+sqs_measured(void *arg, const struct err *e, const struct sqs_depth *depth);
+
 /*
  * A queue by its URL ("http://127.0.0.1:9324/000000000000/events") or, where
  * it has no scheme, by its name, which a first request resolves at the
@@ -111,6 +120,7 @@ int sqs_send(struct sqs *q, const struct sqs_entry *entries, size_t count,
     sqs_finished *done, void *arg, struct err *e);
 int sqs_delete(struct sqs *q, const char *const *receipts, size_t count,
     sqs_finished *done, void *arg, struct err *e);
+int sqs_depth(struct sqs *q, sqs_measured *done, void *arg, struct err *e);
 
 void sqs_free(struct sqs *q); /* NULL is allowed */
 

@@ -1,158 +1,347 @@
 -- SPDX-License-Identifier: ISC
 -- How it goes, from counters that record() keeps, short walks along an index,
--- and the newest attempts: nothing here costs more as the ledger grows.
+-- and the newest attempts: nothing here costs more as the ledger grows. The
+-- planner, which may think otherwise of a small table, is not asked.
 
 -- How many rows a count looks at, at the most.
 CREATE OR REPLACE FUNCTION whk.count_limit() RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-	SELECT 50000
+	SELECT 10000
 $$;
 
--- The whole in one row. Counts of pending rows and of paused, blocked and
--- disabled webhooks stop at count_limit(); webhooks are estimated where they
--- are many. Rates are attempts a minute over 1, 5 and 60 minutes. late_ms:
--- how late the oldest due row is. stray: rows in a default partition.
-CREATE OR REPLACE FUNCTION whk.stat(
-	now timestamptz DEFAULT clock_timestamp())
-RETURNS TABLE (webhooks bigint, paused bigint, blocked bigint,
-	disabled bigint, due bigint, waiting bigint, parked bigint,
-	late_ms bigint, delivered bigint, retried bigint, failed bigint,
-	cancelled bigint, good_1 real, good_5 real, good_60 real, bad_1 real,
-	bad_5 real, bad_60 real, stray boolean)
-LANGUAGE sql STABLE SET jit = off AS $$
-	SELECT CASE WHEN c.reltuples > 20000 THEN c.reltuples::bigint
-			ELSE (SELECT count(*) FROM whk.webhook) END,
-		s.paused, s.blocked, s.disabled,
-		(SELECT count(*) FROM (SELECT FROM whk.pending p
-			WHERE p.next_at <= now LIMIT whk.count_limit()) x),
-		(SELECT count(*) FROM (SELECT FROM whk.pending p
-			WHERE p.next_at > now LIMIT whk.count_limit()) x),
-		(SELECT count(*) FROM (SELECT FROM whk.pending p
-			WHERE p.next_at IS NULL AND NOT p.behind
-			LIMIT whk.count_limit()) x),
-		(SELECT greatest(0, whk.ms(now) - whk.ms(min(p.next_at)))
-			FROM whk.pending p WHERE p.next_at IS NOT NULL),
-		t.delivered, t.retried, t.failed, t.cancelled, t.good_1,
-		t.good_5, t.good_60, t.bad_1, t.bad_5, t.bad_60,
-		EXISTS (SELECT FROM whk.event_default)
-			OR EXISTS (SELECT FROM whk.attempt_default)
+-- How many webhooks there are: an estimate where they are over 5000.
+CREATE OR REPLACE FUNCTION whk.count_webhooks() RETURNS bigint
+LANGUAGE sql STABLE SET enable_seqscan = off SET jit = off AS $$
+	SELECT CASE WHEN few.n <= 5000 THEN few.n
+		ELSE greatest(few.n, c.reltuples::bigint) END
 	FROM pg_class c,
-		(SELECT count(*) FILTER (WHERE x.state = 'paused') AS paused,
-			count(*) FILTER (WHERE x.state = 'blocked') AS blocked,
-			count(*) FILTER (WHERE x.state = 'disabled') AS disabled
-		FROM (SELECT whk.state(w, now) AS state FROM whk.webhook w
-			WHERE w.paused_at IS NOT NULL
-				OR w.disabled_at IS NOT NULL
-				OR w.blocked_until IS NOT NULL
-			LIMIT whk.count_limit()) x) s,
-		(SELECT sum(x.delivered)::bigint AS delivered,
-			sum(x.retried)::bigint AS retried,
-			sum(x.failed)::bigint AS failed,
-			sum(x.cancelled)::bigint AS cancelled,
-			sum(whk.faded(x.good_1, x.rated_at, now, 1)) AS good_1,
-			sum(whk.faded(x.good_5, x.rated_at, now, 5)) AS good_5,
-			sum(whk.faded(x.good_60, x.rated_at, now, 60)) AS good_60,
-			sum(whk.faded(x.bad_1, x.rated_at, now, 1)) AS bad_1,
-			sum(whk.faded(x.bad_5, x.rated_at, now, 5)) AS bad_5,
-			sum(whk.faded(x.bad_60, x.rated_at, now, 60)) AS bad_60
-		FROM whk.total x) t
+		(SELECT count(*) AS n
+		FROM (SELECT FROM whk.webhook LIMIT 5001) x) few
 	WHERE c.oid = 'whk.webhook'::regclass
 $$;
 
--- How long the newest attempts took, in microseconds: of up to a thousand
--- that were sent in the last hour. Of one webhook, or, with null, of all.
-CREATE OR REPLACE FUNCTION whk.stat_times(of_webhook bigint,
-	now timestamptz DEFAULT clock_timestamp())
-RETURNS TABLE (p50 double precision, p90 double precision,
-	p99 double precision, attempts bigint)
-LANGUAGE plpgsql STABLE SET jit = off AS $$
+-- The webhooks that are named, or of a tenant, or both: count_limit() of them
+-- at the most.
+CREATE OR REPLACE FUNCTION whk.stat_chosen(ids bigint[], of_tenant text)
+RETURNS SETOF whk.webhook
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET jit = off AS $$
 BEGIN
-	IF of_webhook IS NOT NULL THEN
-		RETURN QUERY SELECT q.p[1], q.p[2], q.p[3], q.n
-		FROM (SELECT percentile_cont(ARRAY[0.5, 0.9, 0.99])
-				WITHIN GROUP (ORDER BY x.total_us) AS p,
-				count(x.total_us) AS n
-			FROM (SELECT a.total_us FROM whk.attempt a
-				WHERE a.webhook = of_webhook
-					AND a.at > now - interval '1 hour'
-				ORDER BY a.at DESC LIMIT 1000) x) q;
+	IF ids IS NOT NULL THEN
+		RETURN QUERY SELECT w.* FROM whk.webhook w
+		WHERE w.id = ANY (ids)
+			AND (of_tenant IS NULL OR w.tenant = of_tenant)
+		LIMIT whk.count_limit();
 	ELSE
-		RETURN QUERY SELECT q.p[1], q.p[2], q.p[3], q.n
-		FROM (SELECT percentile_cont(ARRAY[0.5, 0.9, 0.99])
-				WITHIN GROUP (ORDER BY x.total_us) AS p,
-				count(x.total_us) AS n
-			FROM (SELECT a.total_us FROM whk.attempt a
-				WHERE a.at > now - whk.lookback(now)
-				LIMIT 1000) x) q;
+		RETURN QUERY SELECT w.* FROM whk.webhook w
+		WHERE w.tenant = of_tenant
+		ORDER BY w.id LIMIT whk.count_limit();
 	END IF;
 END
 $$;
 
--- How far back the newest few thousand attempts reach, by the present rate:
--- at least a second, at most an hour.
-CREATE OR REPLACE FUNCTION whk.lookback(now timestamptz) RETURNS interval
-LANGUAGE sql STABLE AS $$
-	SELECT least(interval '1 hour', greatest(interval '1 second',
-		interval '1 minute' * (2000 / greatest(0.01, (
-			SELECT sum(whk.faded(x.good_1, x.rated_at, now, 1)
-				+ whk.faded(x.bad_1, x.rated_at, now, 1))
-			FROM whk.total x)))))
+-- The whole in one row: of all webhooks, or, where ids or a tenant is given,
+-- of those. late_ms is how late the oldest due row is. more has the names of
+-- the counts that stopped at a limit: there are at least as many. Rates are
+-- attempts a minute over 1, 5 and 60 minutes. stray: rows lie in a default
+-- partition.
+CREATE OR REPLACE FUNCTION whk.stat(ids bigint[] DEFAULT NULL,
+	of_tenant text DEFAULT NULL,
+	now timestamptz DEFAULT clock_timestamp())
+RETURNS TABLE (due bigint, waiting bigint, parked bigint, late_ms bigint,
+	more text[], delivered bigint, retried bigint, failed bigint,
+	cancelled bigint, good_1 float8, good_5 float8, good_60 float8,
+	bad_1 float8, bad_5 float8, bad_60 float8, now_ms bigint,
+	webhooks bigint, stray boolean)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET jit = off AS $$
+BEGIN
+	IF ids IS NULL AND of_tenant IS NULL THEN
+		RETURN QUERY SELECT p.*, t.*, whk.ms(stat.now),
+			whk.count_webhooks(), whk.stray()
+		FROM whk.stat_pending(stat.now) p, whk.stat_total(stat.now) t;
+	ELSE
+		RETURN QUERY SELECT p.due, p.waiting, p.parked, p.late_ms,
+			p.more || CASE WHEN c.n = whk.count_limit()
+				THEN ARRAY['webhooks'] ELSE '{}' END,
+			t.*, whk.ms(stat.now), c.n, whk.stray()
+		FROM (SELECT array_agg(w.id) AS chosen, count(*) AS n
+			FROM whk.stat_chosen(ids, of_tenant) w) c
+		CROSS JOIN LATERAL whk.stat_pending_of(c.chosen,
+			whk.count_limit(), stat.now) p
+		CROSS JOIN LATERAL whk.stat_total_of(ids, of_tenant,
+			stat.now) t;
+	END IF;
+END
 $$;
 
--- Webhooks with their figures: those named, or of a tenant, or, with neither,
--- the worst: those with the most failures in a row. pending stops at
--- count_limit().
+-- Whether rows lie in a default partition.
+CREATE OR REPLACE FUNCTION whk.stray() RETURNS boolean
+LANGUAGE sql STABLE SET enable_seqscan = off AS $$
+	SELECT EXISTS (SELECT FROM whk.event_default)
+		OR EXISTS (SELECT FROM whk.attempt_default)
+$$;
+
+-- What is pending. The rows behind another of their key are looked for among
+-- fewer, as each is a look at the table itself.
+CREATE OR REPLACE FUNCTION whk.stat_pending(now timestamptz)
+RETURNS TABLE (due bigint, waiting bigint, parked bigint, late_ms bigint,
+	more text[])
+LANGUAGE sql STABLE SET enable_seqscan = off SET jit = off AS $$
+	SELECT d.n, w.n, p.n + b.behind, coalesce(o.late_ms, 0),
+		array_remove(ARRAY[
+			CASE WHEN d.n = whk.count_limit() THEN 'due' END,
+			CASE WHEN w.n = whk.count_limit() THEN 'waiting' END,
+			CASE WHEN p.n = whk.count_limit()
+				OR b.n = whk.count_limit() / 2
+				THEN 'parked' END], NULL)
+	FROM (SELECT count(*) AS n FROM (SELECT FROM whk.pending p
+			WHERE p.next_at <= stat_pending.now
+			LIMIT whk.count_limit()) x) d,
+		(SELECT count(*) AS n FROM (SELECT FROM whk.pending p
+			WHERE p.next_at > stat_pending.now
+			LIMIT whk.count_limit()) x) w,
+		(SELECT count(*) AS n FROM (SELECT FROM whk.pending p
+			WHERE p.next_at IS NULL AND NOT p.behind
+			LIMIT whk.count_limit()) x) p,
+		(SELECT count(*) AS n,
+			count(*) FILTER (WHERE x.behind) AS behind
+		FROM (SELECT p.behind FROM whk.pending p
+			WHERE p.key IS NOT NULL
+			LIMIT whk.count_limit() / 2) x) b,
+		(SELECT greatest(0, whk.ms(stat_pending.now)
+			- whk.ms(min(p.next_at))) AS late_ms
+		FROM whk.pending p WHERE p.next_at IS NOT NULL) o
+$$;
+
+-- The same of some webhooks, among their first max rows.
+CREATE OR REPLACE FUNCTION whk.stat_pending_of(webhooks bigint[], max int,
+	now timestamptz)
+RETURNS TABLE (due bigint, waiting bigint, parked bigint, late_ms bigint,
+	more text[])
+LANGUAGE sql STABLE
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET jit = off AS $$
+	SELECT count(*) FILTER (WHERE x.next_at <= stat_pending_of.now),
+		count(*) FILTER (WHERE x.next_at > stat_pending_of.now),
+		count(*) FILTER (WHERE x.next_at IS NULL),
+		coalesce(greatest(0, whk.ms(stat_pending_of.now)
+			- whk.ms(min(x.next_at))), 0),
+		CASE WHEN count(*) = max THEN ARRAY['due', 'waiting', 'parked']
+			ELSE '{}' END
+	FROM (SELECT p.next_at FROM unnest(webhooks) AS w(id)
+		JOIN whk.pending p ON p.webhook = w.id LIMIT max) x
+$$;
+
+-- The counters and rates of all webhooks together.
+CREATE OR REPLACE FUNCTION whk.stat_total(now timestamptz)
+RETURNS TABLE (delivered bigint, retried bigint, failed bigint,
+	cancelled bigint, good_1 float8, good_5 float8, good_60 float8,
+	bad_1 float8, bad_5 float8, bad_60 float8)
+LANGUAGE sql STABLE AS $$
+	SELECT coalesce(sum(x.delivered), 0)::bigint,
+		coalesce(sum(x.retried), 0)::bigint,
+		coalesce(sum(x.failed), 0)::bigint,
+		coalesce(sum(x.cancelled), 0)::bigint,
+		coalesce(sum(whk.faded(x.good_1, x.rated_at, now, 1)), 0),
+		coalesce(sum(whk.faded(x.good_5, x.rated_at, now, 5)), 0),
+		coalesce(sum(whk.faded(x.good_60, x.rated_at, now, 60)), 0),
+		coalesce(sum(whk.faded(x.bad_1, x.rated_at, now, 1)), 0),
+		coalesce(sum(whk.faded(x.bad_5, x.rated_at, now, 5)), 0),
+		coalesce(sum(whk.faded(x.bad_60, x.rated_at, now, 60)), 0)
+	FROM whk.total x
+$$;
+
+-- The same of some webhooks.
+CREATE OR REPLACE FUNCTION whk.stat_total_of(ids bigint[], of_tenant text,
+	now timestamptz)
+RETURNS TABLE (delivered bigint, retried bigint, failed bigint,
+	cancelled bigint, good_1 float8, good_5 float8, good_60 float8,
+	bad_1 float8, bad_5 float8, bad_60 float8)
+LANGUAGE sql STABLE SET jit = off AS $$
+	SELECT coalesce(sum(x.delivered), 0)::bigint,
+		coalesce(sum(x.retried), 0)::bigint,
+		coalesce(sum(x.failed), 0)::bigint,
+		coalesce(sum(x.cancelled), 0)::bigint,
+		coalesce(sum(whk.faded(x.good_1, x.rated_at, now, 1)), 0),
+		coalesce(sum(whk.faded(x.good_5, x.rated_at, now, 5)), 0),
+		coalesce(sum(whk.faded(x.good_60, x.rated_at, now, 60)), 0),
+		coalesce(sum(whk.faded(x.bad_1, x.rated_at, now, 1)), 0),
+		coalesce(sum(whk.faded(x.bad_5, x.rated_at, now, 5)), 0),
+		coalesce(sum(whk.faded(x.bad_60, x.rated_at, now, 60)), 0)
+	FROM whk.stat_chosen(ids, of_tenant) x
+$$;
+
+-- How many webhooks, of all or of those chosen, are paused, blocked and
+-- disabled, and why. Stops at count_limit().
+CREATE OR REPLACE FUNCTION whk.stat_shut(ids bigint[], of_tenant text,
+	now timestamptz DEFAULT clock_timestamp())
+RETURNS TABLE (state text, why text, webhooks bigint)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET jit = off AS $$
+BEGIN
+	IF ids IS NULL AND of_tenant IS NULL THEN
+		RETURN QUERY SELECT x.state, x.why, count(*)
+		FROM (SELECT whk.state(w, stat_shut.now) AS state,
+				w.disabled_why AS why
+			FROM whk.webhook w
+			WHERE w.paused_at IS NOT NULL
+				OR w.disabled_at IS NOT NULL
+				OR w.blocked_until IS NOT NULL
+			LIMIT whk.count_limit()) x
+		WHERE x.state <> 'active'
+		GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2;
+	ELSE
+		RETURN QUERY SELECT whk.state(w, stat_shut.now),
+			w.disabled_why, count(*)
+		FROM whk.stat_chosen(ids, of_tenant) w
+		WHERE whk.state(w, stat_shut.now) <> 'active'
+		GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2;
+	END IF;
+END
+$$;
+
+-- How long the newest attempts of all webhooks took, in microseconds: those at
+-- the end of the tables they were added to, of the last hour.
+CREATE OR REPLACE FUNCTION whk.newest_times(now timestamptz)
+RETURNS SETOF int
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET jit = off AS $$
+DECLARE
+	utc timestamp := now AT TIME ZONE 'UTC';
+	part regclass;
+	pages bigint;
+BEGIN
+	FOREACH part IN ARRAY ARRAY[
+		to_regclass('whk.attempt_' || to_char(utc, 'YYYYMMDD')),
+		to_regclass('whk.attempt_'
+			|| to_char(utc - interval '1 day', 'YYYYMMDD')),
+		'whk.attempt_default'::regclass]
+	LOOP
+		CONTINUE WHEN part IS NULL;
+		pages := pg_relation_size(part)
+			/ current_setting('block_size')::int;
+		RETURN QUERY EXECUTE format('SELECT a.total_us FROM %s a
+			WHERE a.ctid >= $1 AND a.at > $2
+				AND a.total_us IS NOT NULL', part)
+		USING format('(%s,0)', greatest(0, pages - 128))::tid,
+			now - interval '1 hour';
+	END LOOP;
+END
+$$;
+
+-- The same of one webhook: of its newest max attempts.
+CREATE OR REPLACE FUNCTION whk.newest_times_of(of_webhook bigint, max int,
+	now timestamptz)
+RETURNS SETOF int
+LANGUAGE sql STABLE
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
+	SELECT x.total_us FROM (SELECT a.total_us FROM whk.attempt a
+		WHERE a.webhook = of_webhook
+			AND a.at > newest_times_of.now - interval '1 hour'
+		ORDER BY a.at DESC LIMIT max) x
+	WHERE x.total_us IS NOT NULL
+$$;
+
+-- The percentiles of those times, and of how many they are: of all webhooks,
+-- or of those chosen, where they are many of the hundred last tried.
+CREATE OR REPLACE FUNCTION whk.stat_times(ids bigint[], of_tenant text,
+	now timestamptz DEFAULT clock_timestamp())
+RETURNS TABLE (p50 float8, p90 float8, p99 float8, attempts bigint)
+LANGUAGE plpgsql STABLE SET jit = off AS $$
+DECLARE
+	us int[];
+BEGIN
+	IF ids IS NULL AND of_tenant IS NULL THEN
+		us := ARRAY(SELECT whk.newest_times(stat_times.now));
+	ELSE
+		us := ARRAY(SELECT t.t
+		FROM (SELECT w.id, count(*) OVER () AS n
+			FROM whk.stat_chosen(ids, of_tenant) w
+			WHERE w.last_at > stat_times.now - interval '2 hours'
+			ORDER BY w.last_at DESC LIMIT 100) c
+		CROSS JOIN LATERAL whk.newest_times_of(c.id,
+			greatest(20, 2000 / c.n::int), stat_times.now) AS t(t));
+	END IF;
+	RETURN QUERY SELECT q.p[1], q.p[2], q.p[3], q.n
+	FROM (SELECT percentile_cont(ARRAY[0.5, 0.9, 0.99])
+			WITHIN GROUP (ORDER BY x) AS p, count(*) AS n
+		FROM unnest(us) AS x) q;
+END
+$$;
+
+-- Of the webhooks that fail at present the thousand with the most failures in
+-- a row.
+CREATE OR REPLACE FUNCTION whk.stat_failing() RETURNS SETOF whk.webhook
+LANGUAGE sql STABLE SET enable_seqscan = off SET jit = off AS $$
+	SELECT w.* FROM whk.webhook w
+	WHERE w.failures > 0 AND w.disabled_at IS NULL
+	ORDER BY w.failures DESC LIMIT 1000
+$$;
+
+-- Up to max webhooks with their figures, those with the most failed attempts
+-- in the last hour first: of those chosen, or else of those that fail at
+-- present. The pending rows of each are counted up to a limit.
 CREATE OR REPLACE FUNCTION whk.stat_webhooks(ids bigint[], of_tenant text,
 	max int, now timestamptz DEFAULT clock_timestamp())
-RETURNS TABLE (id bigint, tenant text, url text, state text, why text,
-	failures int, pending bigint, delivered bigint, retried bigint,
-	failed bigint, cancelled bigint, good_1 real, good_5 real,
-	good_60 real, bad_1 real, bad_5 real, bad_60 real,
-	p50 double precision, p90 double precision, p99 double precision)
-LANGUAGE sql STABLE SET jit = off AS $$
-	WITH chosen AS (
-		(SELECT w.id, w.failures FROM whk.webhook w
-		WHERE ids IS NOT NULL AND w.id = ANY (ids)
-			AND (of_tenant IS NULL OR w.tenant = of_tenant)
-		LIMIT max)
-		UNION ALL
-		(SELECT w.id, w.failures FROM whk.webhook w
-		WHERE ids IS NULL AND w.tenant = of_tenant
-		ORDER BY w.id LIMIT max)
-		UNION ALL
-		(SELECT w.id, w.failures FROM whk.webhook w
-		WHERE ids IS NULL AND of_tenant IS NULL AND w.failures > 0
-		ORDER BY w.failures DESC LIMIT max)
-	)
-	SELECT w.id, w.tenant, w.url, whk.state(w, now),
+RETURNS TABLE (due bigint, waiting bigint, parked bigint, late_ms bigint,
+	more text[], delivered bigint, retried bigint, failed bigint,
+	cancelled bigint, good_1 float8, good_5 float8, good_60 float8,
+	bad_1 float8, bad_5 float8, bad_60 float8, id bigint, tenant text,
+	url text, state text, why text, failures int, p50 float8, p90 float8,
+	p99 float8, attempts bigint)
+LANGUAGE plpgsql STABLE SET enable_seqscan = off SET jit = off
+SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+#variable_conflict use_column
+DECLARE
+	hooks bigint[];
+	share int;
+BEGIN
+	IF ids IS NULL AND of_tenant IS NULL THEN
+		hooks := ARRAY(SELECT w.id FROM whk.stat_failing() w
+			ORDER BY whk.faded(w.bad_60, w.rated_at,
+				stat_webhooks.now, 60) DESC,
+				w.failures DESC, w.id LIMIT max);
+	ELSE
+		hooks := ARRAY(SELECT w.id FROM whk.stat_chosen(ids, of_tenant) w
+			ORDER BY whk.faded(w.bad_60, w.rated_at,
+				stat_webhooks.now, 60) DESC,
+				w.failures DESC, w.id LIMIT max);
+	END IF;
+	share := greatest(1, cardinality(hooks));
+	RETURN QUERY
+	SELECT p.*, w.delivered, w.retried, w.failed, w.cancelled,
+		whk.faded(w.good_1, w.rated_at, stat_webhooks.now, 1)::float8,
+		whk.faded(w.good_5, w.rated_at, stat_webhooks.now, 5)::float8,
+		whk.faded(w.good_60, w.rated_at, stat_webhooks.now, 60)::float8,
+		whk.faded(w.bad_1, w.rated_at, stat_webhooks.now, 1)::float8,
+		whk.faded(w.bad_5, w.rated_at, stat_webhooks.now, 5)::float8,
+		whk.faded(w.bad_60, w.rated_at, stat_webhooks.now, 60)::float8,
+		w.id, w.tenant, w.url, whk.state(w, stat_webhooks.now),
 		coalesce(w.disabled_why, w.last_error, w.last_status::text),
-		w.failures,
-		(SELECT count(*) FROM (SELECT FROM whk.pending p
-			WHERE p.webhook = w.id LIMIT whk.count_limit()) x),
-		w.delivered, w.retried, w.failed, w.cancelled,
-		whk.faded(w.good_1, w.rated_at, now, 1),
-		whk.faded(w.good_5, w.rated_at, now, 5),
-		whk.faded(w.good_60, w.rated_at, now, 60),
-		whk.faded(w.bad_1, w.rated_at, now, 1),
-		whk.faded(w.bad_5, w.rated_at, now, 5),
-		whk.faded(w.bad_60, w.rated_at, now, 60),
-		t.p50, t.p90, t.p99
-	FROM chosen c
+		w.failures, t.p[1], t.p[2], t.p[3], t.n
+	FROM unnest(hooks) WITH ORDINALITY AS c(id, n)
 	JOIN whk.webhook w ON w.id = c.id
-	CROSS JOIN LATERAL whk.stat_times(w.id, now) t
-	ORDER BY c.failures DESC, w.id
+	CROSS JOIN LATERAL whk.stat_pending_of(ARRAY[w.id],
+		greatest(1000, 2 * whk.count_limit() / share),
+		stat_webhooks.now) p
+	CROSS JOIN LATERAL (SELECT percentile_cont(ARRAY[0.5, 0.9, 0.99])
+			WITHIN GROUP (ORDER BY x) AS p, count(*) AS n
+		FROM whk.newest_times_of(w.id, greatest(100, 2000 / share),
+			stat_webhooks.now) x) t
+	ORDER BY c.n;
+END
 $$;
 
--- The histogram of how long attempts took, since the beginning: for each
--- bucket of time_bucket() its upper end in seconds and how many ended in it
--- or below.
+-- The histogram of how long attempts took, since the beginning: for every
+-- second bucket of time_bucket(), and the last, its upper end in seconds and
+-- how many ended in it or below; and how long they took all in all.
 CREATE OR REPLACE FUNCTION whk.stat_histogram()
-RETURNS TABLE (le double precision, attempts bigint)
-LANGUAGE sql STABLE AS $$
-	SELECT 0.0001 * sqrt(2::double precision) ^ b,
-		sum(coalesce(sum(t.times[b]), 0)) OVER (ORDER BY b)::bigint
-	FROM generate_series(1, 40) AS b
-	LEFT JOIN whk.total t ON true
+RETURNS TABLE (le float8, attempts bigint, seconds float8)
+LANGUAGE sql STABLE SET jit = off AS $$
+	SELECT CASE WHEN b < 40 THEN 0.0001 * 2 ^ (b / 2)
+			ELSE 'infinity' END,
+		sum(coalesce(sum(t.times[b - 1] + t.times[b]), 0))
+			OVER (ORDER BY b)::bigint,
+		coalesce(sum(t.times_us), 0) / 1e6
+	FROM generate_series(2, 40, 2) AS b
+	LEFT JOIN whk.total t ON cardinality(t.times) > 0
 	GROUP BY b
 	ORDER BY b
 $$;
