@@ -46,7 +46,7 @@ void output_line(struct output *o, const char *buf, size_t len);
  */
 int output_watch(struct output *o, struct err *e);
 
-bool output_full(const struct output *o);  /* more than limit is held */
+bool output_full(const struct output *o); /* more than limit is held */
 /* All is written, or it failed and the handler was told. */
 bool output_empty(const struct output *o);
 
