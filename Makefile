@@ -133,7 +133,6 @@ bench:
 JOBS = $(shell nproc)
 TESTED = $(if $(VALGRIND),build/valgrind,$(B))
 TESTS = $(UNITS:$(B)/%=$(TESTED)/%) $(sort $(wildcard tests/*.t))
-TEST_TIMEOUT = 600
 SLOW = $(SANITIZE)$(VALGRIND)
 check:
 	@CC='$(CC)' sh tests/deps build demo check
@@ -143,9 +142,9 @@ check-run: tests build/venv/.done build/elasticmq/.done \
 		$(if $(VALGRIND),build/valgrind/.done)
 	@WHK_BUILD='$(CURDIR)/$(TESTED)' CMOCKA_MESSAGE_OUTPUT=TAP \
 		WHK_TEST_BIN='$(CURDIR)/$(B)' MAKEFLAGS=' -- $(MAKEOVERRIDES)' \
-		$(if $(SLOW),WHK_TEST_WAIT=100 WHK_TEST_SLOW=1) \
-		prove -j$(JOBS) $(PROVE_FLAGS) \
-		-e 'timeout -k 10 $(TEST_TIMEOUT)' $(TESTS)
+		$(if $(SLOW),WHK_TEST_WAIT=100 WHK_TEST_SLOW=1 \
+			WHK_TEST_TIMEOUT=900) \
+		prove -j$(JOBS) --timer -e tests/run $(PROVE_FLAGS) $(TESTS)
 
 # Without a network the tests that need these are skipped; not so in CI.
 build/venv/.done: tests/requirements.txt
