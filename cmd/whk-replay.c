@@ -154,6 +154,10 @@ report(struct replay *r)
 {
 	if (r->shown_ms != 0)
 		fputc('\n', stderr);
+	if (r->bare > 0)
+		warnx("%lld cannot be sent again: their bodies are gone "
+		      "(whk-prune)",
+		    (long long)r->bare);
 	warnx("%lld %s again, %lld pending already", (long long)r->due,
 	    r->o->dry ? "would be due" : "due", (long long)r->pending);
 }

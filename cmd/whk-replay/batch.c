@@ -36,6 +36,8 @@ account(struct replay *r, const struct pair *p, const char *became)
 			    p->event, (long long)p->webhook);
 	} else if (strcmp(became, "pending") == 0)
 		r->pending++;
+	else if (p->line == 0 && strcmp(became, "no body") == 0)
+		r->bare++;
 	else if (p->line != 0) { /* else it went while the selection ran */
 		r->bad++;
 		warnx("line %llu: %s: event %s, webhook %lld",

@@ -40,6 +40,7 @@ struct replay {
 	struct pair pairs[BATCH];
 	int count;
 	int64_t due, pending, bad;
+	int64_t bare;               /* selected, but their bodies are gone */
 	int64_t begun_ms, shown_ms; /* of the progress, by the steady clock */
 	bool terminal;
 	int status;
