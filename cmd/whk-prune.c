@@ -187,9 +187,12 @@ each_day(struct prune *p, const char *what, step *does, struct err *e)
 static int
 retain(struct prune *p, struct err *e)
 {
+	int64_t made;
+
 	if (prune_clean(p, e) == -1 ||
 	    each_day(p, "drop", prune_drop, e) == -1 ||
-	    db_script(p->db, "SELECT whk.upkeep()", e) == -1 ||
+	    prune_patient(p, "SELECT whk.prune_upkeep()", NULL, &made, e) ==
+		-1 ||
 	    prune_repair(p, "event", e) == -1 ||
 	    prune_repair(p, "attempt", e) == -1 ||
 	    (p->moved > 0 && each_day(p, "drop", prune_drop, e) == -1) ||
@@ -224,17 +227,22 @@ sum_up(struct prune *p)
 	buf_free(&line);
 }
 
-/* Keeps others of our kind away, and the database from going on for nobody. */
+/* Days are those of UTC; and the database does not go on for nobody. */
 static int
 prepare(struct prune *p, struct err *e)
 {
+	return db_script(p->db,
+	    "SET TimeZone = 'UTC';"
+	    " SET client_connection_check_interval = '1s'",
+	    e);
+}
+
+/* Keeps others of our kind away. */
+static int
+exclude(struct prune *p, struct err *e)
+{
 	int64_t mine = 0;
 
-	if (db_script(p->db,
-		"SET TimeZone = 'UTC';"
-		" SET client_connection_check_interval = '1s'",
-		e) == -1)
-		return -1;
 	/* one that was killed may go on for a moment */
 	for (int i = 0; i < 30 && mine == 0; i++) {
 		if (i > 0)
@@ -255,6 +263,8 @@ run(struct prune *p, struct err *e)
 
 	p->db = db_open(NAME, false, e);
 	if (p->db == NULL || prepare(p, e) == -1)
+		return -1;
+	if (!p->o->dry && exclude(p, e) == -1)
 		return -1;
 	if (p->o->forget)
 		return prune_forget(p, e);

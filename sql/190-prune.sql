@@ -166,6 +166,16 @@ EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
 END
 $$;
 
+-- What upkeep() does, without making anybody wait. How many, or null.
+CREATE OR REPLACE FUNCTION whk.prune_upkeep() RETURNS bigint
+LANGUAGE plpgsql SET lock_timeout = '100ms' AS $$
+BEGIN
+	RETURN whk.upkeep();
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+	RETURN NULL;
+END
+$$;
+
 -- From now on what is added to a partition is noted. Gives how many blocks it
 -- has: all that was in it before is there. Null: see above.
 CREATE OR REPLACE FUNCTION whk.prune_watch(part text) RETURNS bigint

@@ -131,6 +131,11 @@ BEGIN
 	DELETE FROM whk.attempt a USING unnest(ids, times) AS i(id, time)
 	WHERE a.event = i.id AND a.time = i.time;
 	GET DIAGNOSTICS n = ROW_COUNT;
+	IF to_regclass('whk.attempt_rest') IS NOT NULL THEN
+		DELETE FROM whk.attempt_rest a
+		USING unnest(ids, times) AS i(id, time)
+		WHERE a.event = i.id AND a.time = i.time;
+	END IF;
 	RETURN n;
 END
 $$;

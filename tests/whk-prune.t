@@ -3,7 +3,7 @@
 # whk-prune: what goes, what stays, and that nobody notices.
 . "$(dirname "$0")/lib.sh"
 
-need jq gzip
+need jq gzip script
 
 # --- manners -----------------------------------------------------------------
 
@@ -267,23 +267,35 @@ for age in 99 97; do
 	partition "$age" >"$T/made"
 	fill "$age" 40
 done
-ln -s /dev/full "full/.events-$(day 99).jsonl.gz.part"
-run whk-prune -x full
+mkdir bin
+printf '#!/bin/sh\nexec /bin/gzip "$@" >/dev/full\n' >bin/gzip
+chmod +x bin/gzip
+run env PATH="$T/bin:$PATH" whk-prune -k 98d -x full
 status_is 1 "a disk that is full"
 err_like "^whk-prune: $(day 99): .*events-$(day 99).*cannot be written" \
 	"... is named"
-is "$(has 99)" "40|0|40" "... the day stays"
-is "$(has 97)" "0|0|0" "... the others go on"
+is "$(has 99)" "40|40|40" "... the day stays"
+is "$(ls -A full)" "" "... with no file"
+rm bin/gzip
+cp mine "full/.events-$(day 99).jsonl.gz.part"
+ln "full/.events-$(day 99).jsonl.gz.part" "full/events-$(day 99).jsonl.gz"
+mkdir -p "full/events-$(day 97).jsonl.gz"
+exits 0 "something else of that name" whk-prune -x full
+ok "... is passed by" test -f "full/events-$(day 97).2.jsonl.gz"
+is "$(has 97) $(has 99)" "0|0|0 0|0|0" "... and the days go"
+same mine "full/events-$(day 99).jsonl.gz" "what a killed run left is no harm"
+partition 99 >"$T/made"
+fill 99 40
 is "$(left)" "0
 0" "... nothing is left behind"
-mkdir bin empty
+mkdir empty
 printf '#!/bin/sh\ncase $1 in -c) exec /bin/gzip -c ;; esac\nexec echo {}\n' \
 	>bin/gzip
 chmod +x bin/gzip
 run env PATH="$T/bin:$PATH" whk-prune -x empty
 status_is 1 "a file that does not hold what was written"
 err_like "holds other lines than were written" "... is found out"
-is "$(has 99) $(ls empty)" "40|0|40 " "... the day stays, the file does not"
+is "$(has 99) $(ls empty)" "40|40|40 " "... the day stays, no file does"
 run env PATH="$BUILD" "$BUILD/whk-prune" -x empty
 status_is 1 "no gzip"
 err_like "$(day 99): gzip: No such file" "... says so"
@@ -304,8 +316,11 @@ run whk-prune --wait 1s
 status_is 75 "a table that somebody reads for long"
 err_like 'in use.*--wait' "... says so"
 is "$(has 99 | cut -c1-2)" "50" "... the day stays"
+run script -qec 'whk-prune --wait 3s 2>&1 >/dev/null' /dev/null
+out_like 'waiting for tables in use' "a terminal sees what goes on"
 spawn waiting whk-prune
 wait_for 'sql "SELECT locktype FROM pg_locks" | grep -q advisory'
+exits 0 "-n, while another one runs" whk-prune -n
 exits 75 "a second one" whk-prune
 err_is "whk-prune: another one is running" "... says so"
 ok "others are not held up" timeout 5 \

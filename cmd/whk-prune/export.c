@@ -181,7 +181,9 @@ write_file(struct export *x, struct err *e)
 {
 	int fd, ret;
 
-	fd = open(x->temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	/* what a killed run left may be another name of a finished file */
+	unlink(x->temporary);
+	fd = open(x->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd == -1)
 		return err_set(e, "%s: %s", x->temporary, strerror(errno));
 	ret = write_lines(x, fd, e);

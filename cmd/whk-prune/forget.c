@@ -10,7 +10,8 @@
 /* The tables of events, those of which rows may be the tenant's. */
 static const char parts_sql[] =
     "SELECT part, whk.blocks(part) FROM (SELECT part FROM whk.days('event')"
-    " UNION ALL SELECT 'event_default') d";
+    " UNION ALL SELECT 'event_default' UNION ALL SELECT 'event_rest'"
+    " WHERE to_regclass('whk.event_rest') IS NOT NULL) d";
 
 /* Removes the tenant's events from a span of blocks. */
 static int

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -15,18 +16,30 @@ static int
 spawn(struct gzip *z, char *const argv[], int in, int out, struct err *e)
 {
 	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t signals;
 	int error;
 
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGPIPE); /* which we ignore */
 	error = posix_spawn_file_actions_init(&actions);
 	if (error != 0)
 		return err_set(e, "gzip: %s", strerror(error));
+	error = posix_spawnattr_init(&attributes);
+	if (error != 0) {
+		posix_spawn_file_actions_destroy(&actions);
+		return err_set(e, "gzip: %s", strerror(error));
+	}
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setsigdefault(&attributes, &signals);
 	error = posix_spawn_file_actions_adddup2(&actions, in, STDIN_FILENO);
 	if (error == 0)
 		error = posix_spawn_file_actions_adddup2(
 		    &actions, out, STDOUT_FILENO);
 	if (error == 0)
 		error = posix_spawnp(
-		    &z->pid, argv[0], &actions, NULL, argv, environ);
+		    &z->pid, argv[0], &actions, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	return error == 0 ? 0 : err_set(e, "gzip: %s", strerror(error));
 }

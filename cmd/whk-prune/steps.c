@@ -36,6 +36,7 @@ prune_patient(
 		nanosleep(&(struct timespec){pause_ms / 1000,
 			      pause_ms % 1000 * 1000000},
 		    NULL);
+		prune_progress(p, "waiting for tables in use", NULL, -1);
 		pause_ms = pause_ms < 2000 ? 2 * pause_ms : pause_ms;
 	}
 	return -1;
