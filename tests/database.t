@@ -136,8 +136,8 @@ sql "ALTER ROLE app RESET statement_timeout"
 begin
 emit 1
 wait_for '[ "$(pending)" = 0 ]'
-spawn locker psql -XAtq -c "BEGIN; LOCK TABLE whk.attempt IN SHARE MODE; SELECT 1;
-	SELECT pg_sleep(3)"
+spawn locker psql -XAtq -c "BEGIN;
+	LOCK TABLE whk.attempt IN SHARE MODE; SELECT pg_sleep(3)"
 wait_for '[ "$(sql "SELECT count(*) FROM pg_locks
 	WHERE mode = '\''ShareLock'\'' AND granted")" -gt 0 ]'
 emit 20
@@ -240,8 +240,8 @@ all >state2
 same first second "the same outcomes reported again have the same answers"
 is "$(wc -l <first)" 4 "... one for each"
 same state state2 "... and change nothing"
-is "$(sql "SELECT delivered, retried, failures FROM whk.webhook WHERE id = 2")" \
-	"1|2|2" "... they count once"
+is "$(sql "SELECT delivered, retried, failures FROM whk.webhook
+	WHERE id = 2")" "1|2|2" "... they count once"
 is "$(sql "SELECT count(*) FROM whk.attempt WHERE webhook = 2")" 3 \
 	"... they are on record once"
 is "$(sql "SELECT event, attempt FROM whk.pending ORDER BY 1" | tr '\n' ' ')" \
