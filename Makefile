@@ -111,7 +111,11 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/main.o $(B)/common.a
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS)
 
-# What users and tests call.
+# What users and tests call. JOBS is how many things are done at once, unless
+# -j says it.
+JOBS = $(shell nproc)
+SUBFLAGS = --no-print-directory \
+	$(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
 tests: all $(UNITS) $(addprefix $(B)/,$(FUZZERS))
 
@@ -120,23 +124,21 @@ deps:
 
 demo:
 	@CC='$(CC)' sh tests/deps build demo
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) $(SUBFLAGS) -s all
 	@KEEP='$(KEEP)' WHK_BUILD='$(CURDIR)/$(B)' sh tests/demo
 
 bench:
 	@CC='$(CC)' sh tests/deps build demo bench
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) $(SUBFLAGS) all
 	@WHK_BUILD='$(CURDIR)/$(B)' tests/bench/run
 
-# TESTS chooses some; VALGRIND=1 runs each program under valgrind; JOBS is how
-# many tests run at once.
-JOBS = $(shell nproc)
+# TESTS chooses some; VALGRIND=1 runs each program under valgrind.
 TESTED = $(if $(VALGRIND),build/valgrind,$(B))
 TESTS = $(UNITS:$(B)/%=$(TESTED)/%) $(sort $(wildcard tests/*.t))
 SLOW = $(SANITIZE)$(VALGRIND)
 check:
 	@CC='$(CC)' sh tests/deps build demo check
-	@$(MAKE) --no-print-directory check-run
+	@$(MAKE) $(SUBFLAGS) check-run
 
 check-run: tests build/venv/.done build/elasticmq/.done \
 		$(if $(VALGRIND),build/valgrind/.done)
@@ -178,7 +180,7 @@ build/valgrind/.done: tests
 FUZZ_TIME = 60
 fuzz:
 	@sh tests/deps build check
-	@$(MAKE) --no-print-directory CC=clang \
+	@$(MAKE) $(SUBFLAGS) CC=clang \
 		SANITIZE=fuzzer-no-link,address,undefined fuzz-run
 
 fuzz-run: $(addprefix $(B)/fuzz/,$(notdir $(FUZZERS)))
@@ -236,7 +238,7 @@ install-whk-%: $(B)/whk-%
 	@rm -f $(c)
 
 install-strip:
-	@$(MAKE) --no-print-directory install \
+	@$(MAKE) $(SUBFLAGS) install \
 		INSTALL_PROGRAM='$(INSTALL) -s --strip-program=$(STRIP) -m 755'
 
 uninstall:
