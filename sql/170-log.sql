@@ -99,6 +99,12 @@ LANGUAGE sql STABLE AS $$
 		AND c.relname ~ '^attempt_[0-9]{8}$'
 $$;
 
+-- Whether anything on record began before a time.
+CREATE OR REPLACE FUNCTION whk.log_before(t timestamptz) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+	SELECT EXISTS (SELECT FROM whk.attempt a WHERE a.at < t)
+$$;
+
 -- Those who follow the record hold a lock, which goes with their connection,
 -- and only while one does record() spends more than a look at it.
 

@@ -222,16 +222,21 @@ backwards(struct log *l, int64_t floor, int64_t *left, struct place *place,
 	return 0;
 }
 
-/* Tells that there may be more than was looked at. */
+/* Tells that there is more than was looked at. */
 static int
 say_floor(struct log *l, int64_t floor, struct err *e)
 {
-	int64_t begin;
+	struct args a = {0};
+	PGresult *r;
 
-	if (ask_begin(l, &begin, e) == -1)
+	args_time(&a, floor);
+	r = db_query(l->db, "SELECT whk.log_before($1)", &a, e);
+	args_free(&a);
+	if (r == NULL)
 		return -1;
-	if (begin < floor)
+	if (PQgetvalue(r, 0, 0)[0] == 't')
 		warnx("looked back 7 days; --since goes further");
+	PQclear(r);
 	return 0;
 }
 
