@@ -48,12 +48,14 @@ emit early 5
 stop_postgres
 spawn poll whk-poll
 wait_for 'grep -q waiting "$T/poll.err"'
+kill -STOP "$poll_pid" # the lock comes first
 restart_postgres
 sql "BEGIN; LOCK whk.event; SELECT pg_sleep(600)" >/dev/null 2>&1 &
 locker=$!
 wait_for '[ "$(sql "SELECT count(*) FROM pg_locks l JOIN pg_class c
 	ON c.oid = l.relation WHERE c.relname = '\''event'\''
 	AND l.granted AND l.mode = '\''AccessExclusiveLock'\''")" = 1 ]'
+kill -CONT "$poll_pid"
 wait_for '[ "$(sql "SELECT count(*) FROM pg_stat_activity
 	WHERE wait_event_type = '\''Lock'\'' AND query LIKE '\''%accept%'\''")" \
 	-gt 0 ]'
