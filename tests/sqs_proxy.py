@@ -147,7 +147,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status, data = self.upstream(body)
         answer = json.loads(data)
         messages = answer.get("Messages", [])
-        if messages and fault == "ok":
+        if messages and fault in ("ok", "twice"):
             plan.last = data
         if fault == "twice":
             answer["Messages"] = [m for m in messages for _ in (1, 2)]
