@@ -183,8 +183,8 @@ crash "$writer_pid"
 # stdout is full: it waits for its reader, or for a second signal.
 mkfifo "$T/full"
 fill() { # a whk-send that has more to write than its reader takes
-	sleep 1000 <"$T/full" &
-	sleeper=$!
+	spawn sleeper sh -c "sleep 1000 <'$T/full'" # it reads nothing
+	sleeper=$pid
 	seq 1000 | sed "s/.*/{\"type\":\"ok\",\"id\":\"$1-&\",\"body\":&}/" \
 		>"$T/lines"
 	spawn send sh -c "exec whk-send <'$T/lines' >'$T/full'"
@@ -195,7 +195,7 @@ fill() { # a whk-send that has more to write than its reader takes
 fill full
 spawn reader cat "$T/full"
 wait_for '[ -s "$T/reader.out" ]'
-kill "$sleeper"
+stop_all "$sleeper"
 reap "$send_pid"
 status_is 0 "SIGTERM with a full pipe: it ends when all is read"
 reap "$reader_pid"
@@ -204,7 +204,7 @@ fill twice
 wait_for "grep -q '^SigCgt:.*0000$' /proc/$send_pid/status"
 stop "$send_pid"
 status_is 143 "SIGTERM twice kills"
-kill "$sleeper"
+stop_all "$sleeper"
 
 start
 kill -STOP "$send_pid"
@@ -257,7 +257,7 @@ status_is 0 "and it ends well"
 # Restarts and lost connections in the middle of a stream of events. Those
 # whose accept() was not heard of are left to whk-due.
 stream() { # NAME COMMAND...: runs the command again and again meanwhile
-	stream=$1
+	stream=$1 count=0
 	shift
 	: >"$T/recv.out"
 	seq 2000 | sed "s/.*/{\"type\":\"ok\",\"id\":\"$stream-&\",\"body\":&}/" \
@@ -270,7 +270,8 @@ stream() { # NAME COMMAND...: runs the command again and again meanwhile
 	spawn send sh -c "exec whk-send -j 20 <'$T/in'"
 	until ended "$send_pid"; do
 		"$@" >/dev/null 2>&1
-		wait_for "[ \$(wc -l <'$T/send.out') -ge \$((count + 200)) ] ||
+		next=$((count + 200))
+		wait_for "[ \$(wc -l <'$T/send.out') -ge $next ] ||
 			ended $send_pid"
 		count=$(wc -l <"$T/send.out")
 	done
@@ -288,7 +289,6 @@ stream() { # NAME COMMAND...: runs the command again and again meanwhile
 	ok "$stream: few words" [ "$(grep -vc 'stored already' \
 		"$T/send.err")" -lt 60 ]
 }
-count=0
 restart_fast() { stop_postgres INT; restart_postgres; }
 restart_immediate() { stop_postgres QUIT; restart_postgres; }
 lose_connections() {
@@ -336,7 +336,7 @@ within_a_second() { # DESCRIPTION SQL CONDITION: the event after it obeys
 	sql "$2" >/dev/null
 	sleep 0.9
 	change
-	wait_for "$3" && pass "$1" || fail "$1"
+	ok "$1" wait_for "$3"
 }
 within_a_second "a new URL is in force" \
 	"UPDATE whk.webhook SET url = '${new_url:?}' WHERE id = $id" \
