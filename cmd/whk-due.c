@@ -247,7 +247,8 @@ claimed(void *arg, const struct err *e, const PGresult *r)
 	for (int i = 0; i < PQntuples(r); i++)
 		print(d, r, i);
 	adapt(d, r);
-	if (PQntuples(r) > 0)
+	/* a single one is but a probe, of which more may come or not */
+	if (PQntuples(r) > 1)
 		d->quiet_ms = 0;
 	if (d->ending)
 		end(d, 0);
