@@ -8,7 +8,7 @@ need curl jq openssl script
 
 start_postgres
 
-# --- the command line ----------------------------------------------------------
+# --- the command line --------------------------------------------------------
 
 exits 0 "-h" whk-log -h
 out_like '^usage: whk-log .*EVENT' "-h says how it is used"
@@ -63,7 +63,8 @@ PGHOST="$T/none" run whk-log -f
 status_is 75 "no database to follow"
 
 exits 0 "nothing on record" whk-log
-out_is 'TIME  EVENT  TYPE  WEBHOOK  TRY  OUTCOME  STATUS  MS' "is an empty table"
+out_is 'TIME  EVENT  TYPE  WEBHOOK  TRY  OUTCOME  STATUS  MS' \
+	"is an empty table"
 exits 0 "nothing on record, lines" whk-log -j
 out_is '' "is nothing"
 exits 1 "no such event" whk-log msg_1
@@ -72,7 +73,7 @@ the record begins $(date -u +%F)" "it says how far the record goes"
 exits 1 "what is no id" whk-log 'a b'
 err_like "^whk-log: a b: no event's id" "it says so"
 
-# --- what is there: webhooks, events, attempts at fixed times ------------------
+# --- what is there: webhooks, events, attempts at fixed times ----------------
 
 secret=whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
 sql "INSERT INTO whk.webhook (id, url, events, tenant, filter, headers,
@@ -112,7 +113,7 @@ INSERT INTO whk.pending (webhook, time, event, attempt, next_at) VALUES
 	(1, '2026-11-23 22:54:23.226+00', 'msg_story', 3, '2099-01-01'),
 	(2, '2026-11-23 22:54:23.226+00', 'msg_story', 1, NULL)" >/dev/null
 
-# --- a story ---------------------------------------------------------------------
+# --- a story -----------------------------------------------------------------
 
 # sign ID TIMESTAMP FILE: the signature, by another program.
 sign() {
@@ -208,8 +209,8 @@ like "$(story_next "next_at = now() - interval '1 s'")" \
 sql "INSERT INTO whk.pending (webhook, time, event, seq)
 	SELECT 1, now(), 'other' || i, -i FROM generate_series(1, 3) i"
 is "$(story_next "next_at = NULL")" \
-	"attempt 3 is parked: it waits for the webhook's turn, behind 3 others" \
-	"parked"
+	"attempt 3 is parked: it waits for the webhook's turn, \
+behind 3 others" "parked"
 sql "UPDATE whk.webhook SET blocked_until = '2099-01-01' WHERE id = 1"
 is "$(story_next "behind = false")" "attempt 3 is parked: the webhook is \
 blocked until 2099-01-01T00:00:00.000Z, behind 3 others" "blocked"
@@ -228,7 +229,7 @@ is "$(grep -c 'the secret of that time is not known any more' out)" 1 \
 is "$(grep -c '> webhook-signature' out)" 1 "but after that"
 sql "UPDATE whk.secret SET created_at = '2026-11-01'"
 
-# --- why -------------------------------------------------------------------------
+# --- why ---------------------------------------------------------------------
 
 exits 0 "--why" whk-log --why 1 msg_story
 out_is "yes  state    the webhook is active
@@ -296,7 +297,7 @@ why 1 order.paid acme '{"total":11}' \
 	'^no   state    the webhook is disabled: 410 Gone$'
 sql "UPDATE whk.webhook SET disabled_at = NULL, disabled_why = NULL"
 
-# --- curl ------------------------------------------------------------------------
+# --- curl --------------------------------------------------------------------
 
 printf '%s\n' "$secret" >secrets
 start_recv_as old -s secrets -j --tolerance 0
@@ -312,21 +313,21 @@ n=0
 for id in body1 body2 body3 body4 body5 body6 body7 body8 body9; do
 	n=$((n + 1))
 	for shell in sh bash; do
-		whk-log --curl $id 1 >command
+		whk-log --curl $id 1 >line.sh
 		: >now.out
-		$shell ./command >answer 2>&1
+		$shell ./line.sh >answer 2>&1
 		wait_for '[ -s now.out ]'
 		is "$(jq .verified now.out)" true "$shell: $id is verified"
 		whk-log --raw $id >raw
 		jq -j .body now.out | cmp - raw || fail "$id, by $shell"
 	done
-	unlike "$(cat command)" "$(printf '\033|\r|\302\205')" \
+	unlike "$(cat line.sh)" "$(printf '\033|\r|\302\205')" \
 		"... and shown visibly"
 done
 like "$(cat answer)" '^HTTP/1.1 200 OK' "the answer is shown"
-whk-log --curl body4 1 >command
+whk-log --curl body4 1 >line.sh
 : >now.out
-sh ./command >answer 2>&1
+sh ./line.sh >answer 2>&1
 wait_for '[ -s now.out ]'
 is "$(jq -r .path now.out)" "/a'b?c={d}&e=[1-2]" "the URL is what it is"
 is "$(jq -r '.headers["webhook-attempt"]' now.out)" 1 "the first attempt"
@@ -334,14 +335,14 @@ is "$(jq -r '.headers["webhook-event"]' now.out)" "it's \"\$HOME\" \\ \`é" \
 	"the type is what it is"
 is "$(jq -r '.headers["user-agent"]' now.out)" \
 	"$(whk-log --version | tr ' ' / | sed s/-log//)" "it is whk"
-unlike "$(cat command)" "${secret#whsec_}" "there is no secret in it"
+unlike "$(cat line.sh)" "${secret#whsec_}" "there is no secret in it"
 
 sql "UPDATE whk.webhook SET url = '$old_url/'"
 # as_sent ARGUMENT...: what arrives, the time and the number.
 as_sent() {
-	whk-log --curl --as-sent "$@" >command
+	whk-log --curl --as-sent "$@" >line.sh
 	: >old.out
-	sh ./command >answer 2>&1
+	sh ./line.sh >answer 2>&1
 	wait_for '[ -s old.out ]'
 	jq -r '[.verified, .headers["webhook-timestamp"],
 		.headers["webhook-attempt"]] | @tsv' old.out | tr '\t' ' '
@@ -352,8 +353,8 @@ run whk-log --curl msg_story 1 1
 out_like "'webhook-attempt: 1'" "a number without --as-sent"
 unlike "$(cat out)" 1795474463 "has the time of now"
 exits 1 "no such attempt" whk-log --curl msg_story 1 7
-err_is 'whk-log: msg_story has no attempt 7 at webhook 1: whk-log msg_story shows them' \
-	"it says so"
+err_is "whk-log: msg_story has no attempt 7 at webhook 1: \
+whk-log msg_story shows them" "it says so"
 exits 1 "no attempt at all" whk-log --curl --as-sent msg_story 3
 err_is 'whk-log: msg_story has no attempt at webhook 3' "it says so"
 exits 1 "nothing was sent" whk-log --curl --as-sent msg_story 9
@@ -366,19 +367,32 @@ err_like '^whk-log: webhook 1: the secret of that time is not known' "is said"
 stop "$old_pid"
 stop "$now_pid"
 
-# --- the list --------------------------------------------------------------------
+# --- the list ----------------------------------------------------------------
 
 exits 0 "all" whk-log -n 0
-out_is 'TIME                      EVENT      TYPE        WEBHOOK  TRY  OUTCOME    STATUS     MS
-2026-11-23T22:54:23.410Z  msg_story  order.paid        1    1  retry      timeout  5002
-2026-11-23T22:54:28.700Z  msg_story  order.paid        1    2  retry      503        12
-2026-11-23T22:55:00.000Z  msg_story  order.paid        9    1  cancelled  -           -' \
-	"a table"
+cat >wanted <<END
+TIME                      EVENT      TYPE        WEBHOOK  TRY  OUTCOME    \
+STATUS     MS
+2026-11-23T22:54:23.410Z  msg_story  order.paid        1    1  retry      \
+timeout  5002
+2026-11-23T22:54:28.700Z  msg_story  order.paid        1    2  retry      \
+503        12
+2026-11-23T22:55:00.000Z  msg_story  order.paid        9    1  cancelled  \
+-           -
+END
+same out wanted "a table"
 exits 0 "-j" whk-log -j -n 0
-out_is '{"event":"msg_story","type":"order.paid","webhook":1,"attempt":1,"at":"2026-11-23T22:54:23.410Z","outcome":"retry","error":"timeout","ms":5002,"next":"2026-11-23T22:54:28.500Z"}
-{"event":"msg_story","type":"order.paid","webhook":1,"attempt":2,"at":"2026-11-23T22:54:28.700Z","outcome":"retry","status":503,"ms":12,"next":"2099-01-01T00:00:00.000Z"}
-{"event":"msg_story","type":"order.paid","webhook":9,"attempt":1,"at":"2026-11-23T22:55:00.000Z","outcome":"cancelled"}' \
-	"attempt lines"
+cat >wanted <<END
+{"event":"msg_story","type":"order.paid","webhook":1,"attempt":1,\
+"at":"2026-11-23T22:54:23.410Z","outcome":"retry","error":"timeout",\
+"ms":5002,"next":"2026-11-23T22:54:28.500Z"}
+{"event":"msg_story","type":"order.paid","webhook":1,"attempt":2,\
+"at":"2026-11-23T22:54:28.700Z","outcome":"retry","status":503,"ms":12,\
+"next":"2099-01-01T00:00:00.000Z"}
+{"event":"msg_story","type":"order.paid","webhook":9,"attempt":1,\
+"at":"2026-11-23T22:55:00.000Z","outcome":"cancelled"}
+END
+same out wanted "attempt lines"
 exits 0 "an operand and -j" whk-log -j msg_story
 is "$(wc -l <out)" 3 "are the attempts of the event"
 
@@ -410,9 +424,9 @@ lists() {
 	is "$(jq -r .event out | tr '\n' ' ')" "$wanted" "lists: $*"
 }
 lists 'l18 l19 l20 ' -n 3
-lists 'd1 l1 l2 l3 l4 l5 l6 l7 l8 l9 l10 l11 l12 l13 l14 l15 l16 l17 l18 l19 l20 ' \
-	-n 21
-lists 'l1 l2 l3 l4 l5 l6 l7 l8 l9 l10 l11 l12 l13 l14 l15 l16 l17 l18 l19 l20 '
+all20=$(printf 'l%s ' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20)
+lists "d1 $all20" -n 21
+lists "$all20"
 lists 'd4 d3 ' -n 2 -u 59h
 lists 'd4 d3 ' -s 100h -u 59h
 lists 'd3 ' -s 100h -u 59h -n 1
@@ -448,7 +462,7 @@ run sh -c 'whk-log -j -o failed | whk-replay'
 err_like '2 due again, 0 pending' "attempt lines, fit for whk-replay"
 sql "DELETE FROM whk.pending"
 
-# --- stdout ----------------------------------------------------------------------
+# --- stdout ------------------------------------------------------------------
 
 exits 1 "a full disk" sh -c 'whk-log >/dev/full'
 err_is 'whk-log: stdout: No space left on device' "it says so"
@@ -461,7 +475,7 @@ run sh -c 'whk-log -j -n 0 | head -n 1'
 is "$(wc -l <out)" 1 "a pipe that is closed"
 err_is '' "is no error"
 
-# --- terminals -------------------------------------------------------------------
+# --- terminals ---------------------------------------------------------------
 
 sql "DELETE FROM whk.attempt;
 INSERT INTO whk.attempt (event, webhook, at, attempt, time, outcome, status,
@@ -534,7 +548,7 @@ out_like "$esc\[32m" "--color always, to a file"
 run whk-log
 unlike "$(cat out)" "$esc" "none in a file"
 
-# --- follow ----------------------------------------------------------------------
+# --- follow ------------------------------------------------------------------
 
 start_recv
 whk-add -e 'live.*' "$recv_url/" >id 2>err
@@ -603,7 +617,7 @@ reap "$head_pid"
 status_is 0 "-f ends when nobody reads"
 wait_for '[ "$(followed)" = 0 ]'
 
-# --- the cost --------------------------------------------------------------------
+# --- the cost ----------------------------------------------------------------
 
 # Two hundred thousand attempts over twenty days, in partitions of their own.
 n=200000

@@ -136,6 +136,19 @@ check_found(const struct log *l, const struct event *ev, const struct again *w,
 	    ev->id, (long long)w->number, (long long)w->webhook, ev->id);
 }
 
+static void
+no_sending(int64_t webhook, bool exists, struct err *e)
+{
+	if (!exists)
+		err_set(e, "no webhook %lld: whk-list shows them",
+		    (long long)webhook);
+	else
+		err_set(e,
+		    "webhook %lld: the secret of that time is not known any "
+		    "more; without --as-sent the present one signs",
+		    (long long)webhook);
+}
+
 static int
 make(struct log *l, const struct event *ev, struct again *w, struct err *e)
 {
@@ -147,15 +160,10 @@ make(struct log *l, const struct event *ev, struct again *w, struct err *e)
 	ret =
 	    sending_make(l, ev, w->webhook, w->number == 0 ? 1 : (int)w->number,
 		l->o->as_sent ? w->at_ms : l->now_ms, &s, e);
-	if (ret == 0 && s.url == NULL)
-		ret = err_set(e, "no webhook %lld: whk-list shows them",
-		    (long long)w->webhook);
-	if (ret == 0 && s.keys.count == 0)
-		ret = err_set(e,
-		    "webhook %lld: the secret of that time is not known any "
-		    "more; without --as-sent the present one signs",
-		    (long long)w->webhook);
-	if (ret == 0)
+	if (ret == 0 && (s.url == NULL || s.keys.count == 0)) {
+		no_sending(w->webhook, s.url != NULL, e);
+		ret = -1;
+	} else if (ret == 0)
 		add_command(l, ev, &s);
 	sending_free(&s);
 	return ret == 0 ? log_print(l, e) : -1;
@@ -164,15 +172,15 @@ make(struct log *l, const struct event *ev, struct again *w, struct err *e)
 int
 curl_check(char **operands, int count, struct err *e)
 {
-	static const char *const names[] = {"webhook", "attempt"};
+	static const char *const names[] = {"event", "webhook", "attempt"};
 
-	for (int i = 1; i < count; i++) {
+	for (int i = 1; i < count && i < 3; i++) {
 		const char *wrong = NULL;
 
 		strtonum(operands[i], 1, INT64_MAX, &wrong);
 		if (wrong != NULL)
-			return err_set(e, "%s '%.100s': %s", names[i - 1],
-			    operands[i], wrong);
+			return err_set(
+			    e, "%s '%.100s': %s", names[i], operands[i], wrong);
 	}
 	return 0;
 }
