@@ -220,7 +220,7 @@ BEGIN
 		RETURN QUERY EXECUTE format('SELECT a.total_us FROM %s a
 			WHERE a.ctid >= $1 AND a.at > $2
 				AND a.total_us IS NOT NULL', part)
-		USING format('(%s,0)', greatest(0, pages - 128))::tid,
+		USING format('(%s,0)', greatest(0, pages - 64))::tid,
 			now - interval '1 hour';
 	END LOOP;
 END

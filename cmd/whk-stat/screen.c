@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /* The figures as one screen for people. */
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,16 +15,22 @@
 
 #define SHARE 16 /* "99.9%" */
 
-/* A share in percent, rounded down: 100% is all of them. */
+/* A share in percent: 100% is all of them, and 0% none. */
 static void
 share_text(double share, char buf[SHARE])
 {
+	double percent = 100 * share;
+
+	if (share > 0 && percent < 0.1)
+		percent = 0.1;
+	if (share < 1 && percent > 99.9)
+		percent = 99.9;
 	if (share < 0)
 		strlcpy(buf, "-", SHARE);
 	else if (share >= 1 || share <= 0)
-		snprintf(buf, SHARE, "%.0f%%", 100 * share);
+		snprintf(buf, SHARE, "%.0f%%", percent);
 	else
-		snprintf(buf, SHARE, "%.1f%%", floor(share * 1000) / 10);
+		snprintf(buf, SHARE, "%.1f%%", percent);
 }
 
 static const char *

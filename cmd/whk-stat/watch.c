@@ -171,21 +171,26 @@ watch_draw(struct watch *w, const char *lines, size_t len, struct err *e)
 {
 	const char *end = lines + len;
 	struct buf out = {0};
+	size_t left;
 	int rc;
 
 	if (!w->entered)
 		return 0;
 	buf_text(&out, "\033[H");
-	for (size_t left = rows(); lines < end && left > 0; left--) {
+	for (left = rows(); lines < end && left > 0; left--) {
 		const char *lf = memchr(lines, '\n', (size_t)(end - lines));
 
 		if (lf == NULL)
 			lf = end;
+		/* first, as at its end it would take the last column */
+		buf_text(&out, "\033[K");
 		buf_add(&out, lines, (size_t)(lf - lines));
-		buf_text(&out, left > 1 ? "\033[K\n" : "\033[K");
 		lines = lf + 1;
+		if (left > 1)
+			buf_text(&out, "\n");
 	}
-	buf_text(&out, "\033[J");
+	if (left > 0)
+		buf_text(&out, "\033[J");
 	rc = out.failed ? err_temporary(e, "out of memory")
 			: print_bytes(out.data, out.len, e);
 	buf_free(&out);
