@@ -18,15 +18,16 @@
 
 #include "clock.h"
 #include "cli.h"
+#include "httpd-request.h"
+#include "httpd.h"
 #include "loop.h"
 #include "output.h"
 #include "text.h"
 #include "whk-recv/answer.h"
 #include "whk-recv/print.h"
-#include "whk-recv/request.h"
-#include "whk-recv/server.h"
 #include "whk-recv/verify.h"
 
+#define BODY_MAX ((size_t)16 << 20)
 #define HELD_MAX ((size_t)4 << 20) /* of output that waits for a pipe */
 #define DAY_MS ((int64_t)86400 * 1000)
 
@@ -96,7 +97,7 @@ static const struct cli cli = {.name = "whk-recv",
 struct recv {
 	struct options o;
 	struct loop loop;
-	struct server *server;
+	struct httpd *server;
 	struct output *out;
 	struct event *timer; /* for -t */
 	struct verifier verifier;
@@ -124,7 +125,7 @@ complain(const char *fmt, ...)
 static void
 finish(struct recv *r)
 {
-	server_stop(r->server);
+	httpd_stop(r->server);
 	if (r->timer != NULL)
 		event_del(r->timer);
 }
@@ -148,7 +149,7 @@ on_room(void *arg)
 {
 	struct recv *r = arg;
 
-	server_resume(r->server);
+	httpd_resume(r->server);
 }
 
 static void
@@ -158,14 +159,14 @@ on_failed(void *arg, const struct err *e)
 
 	complain("stdout: %s", e->msg);
 	r->failed = true;
-	server_resume(r->server);
+	httpd_resume(r->server);
 	finish(r);
 }
 
 static void
-report_wrong(const struct request *rq, const char *wrong)
+report_wrong(const struct httpd_request *rq, const char *wrong)
 {
-	const char *id = request_header(rq, "webhook-id");
+	const char *id = httpd_header(rq, "webhook-id");
 	char shown[256], path[256];
 
 	text_visible(path, sizeof(path), rq->target, strlen(rq->target));
@@ -175,7 +176,8 @@ report_wrong(const struct request *rq, const char *wrong)
 }
 
 static void
-print(struct recv *r, const struct request *rq, const struct print_facts *facts)
+print(struct recv *r, const struct httpd_request *rq,
+    const struct print_facts *facts)
 {
 	buf_clear(&r->line);
 	if (r->o.json)
@@ -191,11 +193,11 @@ print(struct recv *r, const struct request *rq, const struct print_facts *facts)
 	}
 	output_line(r->out, r->line.data, r->line.len);
 	if (output_full(r->out))
-		server_pause(r->server);
+		httpd_pause(r->server);
 }
 
 static void
-on_request(void *arg, struct conn *c, const struct request *rq)
+on_request(void *arg, struct conn *c, struct httpd_request *rq)
 {
 	struct recv *r = arg;
 	struct print_facts facts = {.time_ms = clock_wall_ms()};
@@ -221,9 +223,10 @@ on_request(void *arg, struct conn *c, const struct request *rq)
 }
 
 static void
-on_refused(void *arg, int status)
+on_refused(void *arg, int status, struct buf *text)
 {
 	(void)arg;
+	(void)text;
 	complain("a request that is none: answered %d", status);
 }
 
@@ -291,11 +294,13 @@ read_answers(struct recv *r, struct err *e)
 static int
 open_all(struct recv *r, struct err *e)
 {
-	static const struct server_handler server_handler = {
-	    on_request, on_refused};
+	static const struct httpd_handler server_handler = {
+	    .request = on_request, .refused = on_refused};
 	static const struct output_handler output_handler = {
 	    on_room, on_failed};
 	char port[16];
+	const struct httpd_options server = {
+	    .host = r->o.address, .port = port, .fd = -1, .body_max = BODY_MAX};
 
 	r->verifier.tolerance_ms = r->o.tolerance_ms;
 	snprintf(port, sizeof(port), "%" PRId64, r->o.port);
@@ -308,13 +313,12 @@ open_all(struct recv *r, struct err *e)
 	    r->loop.base, STDOUT_FILENO, HELD_MAX, &output_handler, r, e);
 	if (r->out == NULL)
 		return -1;
-	r->server =
-	    server_new(r->loop.base, r->o.address, port, &server_handler, r, e);
+	r->server = httpd_new(r->loop.base, &server, &server_handler, r, e);
 	if (r->server == NULL || start_timer(r, e) == -1)
 		return -1;
 	return r->o.url_file == NULL
 	    ? 0
-	    : write_url(r->o.url_file, server_url(r->server), e);
+	    : write_url(r->o.url_file, httpd_url(r->server), e);
 }
 
 static int
@@ -323,7 +327,7 @@ run(struct recv *r, struct err *e)
 	char text[32];
 	int n;
 
-	complain("listening on %s", server_url(r->server));
+	complain("listening on %s", httpd_url(r->server));
 	if (loop_run(&r->loop, e) == -1)
 		return -1;
 	n = snprintf(text, sizeof(text), "%" PRId64 "\n", r->came);
@@ -337,7 +341,7 @@ run(struct recv *r, struct err *e)
 static void
 close_all(struct recv *r)
 {
-	server_free(r->server);
+	httpd_free(r->server);
 	output_free(r->out);
 	if (r->timer != NULL)
 		event_free(r->timer);

@@ -208,7 +208,7 @@ refused 413 "a body over 16 MiB" \
 like "$(cat answers)" '^HTTP/1.1 413 ' "which is told even while it comes"
 refused 417 "another expectation" "POST / ${host}Expect: tea\\r\\n\\r\\n"
 refused 400 "a chunk size that is none" "POST / $host${chunks}x\\r\\n"
-refused 400 "a chunk that is too large" "POST / $host${chunks}1000001\\r\\n"
+refused 413 "a chunk that is too large" "POST / $host${chunks}1000001\\r\\n"
 refused 400 "a chunk that is longer than it says" \
 	"POST / $host${chunks}1\\r\\nab\\r\\n"
 perl -e 'print "GET / HTTP/1.1\r\nHost: a\r\nA: ", "x" x 70000' | raw >answers

@@ -5,8 +5,8 @@
 #include <time.h>
 
 #include "answer.h"
-#include "request.h"
-#include "server.h"
+#include "httpd-request.h"
+#include "httpd.h"
 #include "text.h"
 
 #define DRIP_MS 100
@@ -19,26 +19,6 @@ static const char *const faults[] = {[FAULT_RESET] = "reset",
     [FAULT_CUT] = "cut",
     [FAULT_GARBAGE] = "garbage",
     [FAULT_FLOOD] = "flood"};
-
-static const char *
-reason(int status)
-{
-	static const struct {
-		int status;
-		const char *text;
-	} reasons[] = {{200, "OK"}, {201, "Created"}, {202, "Accepted"},
-	    {204, "No Content"}, {301, "Moved Permanently"}, {302, "Found"},
-	    {307, "Temporary Redirect"}, {308, "Permanent Redirect"},
-	    {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"},
-	    {404, "Not Found"}, {410, "Gone"}, {429, "Too Many Requests"},
-	    {500, "Internal Server Error"}, {502, "Bad Gateway"},
-	    {503, "Service Unavailable"}, {504, "Gateway Timeout"}};
-
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
-		if (reasons[i].status == status)
-			return reasons[i].text;
-	return "";
-}
 
 const char *
 answer_word(const struct answer *w, char buf[16])
@@ -107,28 +87,17 @@ parse_headers(struct answers *a, struct err *e)
 	return 0;
 }
 
-/* RFC 9110, section 5.6.7; in the C locale, which the program never leaves. */
-static const char *
-http_date(time_t t, char buf[48])
-{
-	struct tm tm;
-
-	gmtime_r(&t, &tm);
-	strftime(buf, 48, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-	return buf;
-}
-
 /* "+5s" is a date that far ahead; anything else stands as it is. */
 static void
 add_retry_after(struct answers *a)
 {
-	char date[48];
+	char date[HTTPD_DATE];
 	int64_t ms;
 
 	if (a->retry_after[0] == '+' &&
 	    text_duration(a->retry_after + 1, &ms) == 0)
 		buf_fmt(&a->text, "retry-after: %s\r\n",
-		    http_date(time(NULL) + (time_t)((ms + 999) / 1000), date));
+		    httpd_date(time(NULL) + (time_t)((ms + 999) / 1000), date));
 	else
 		buf_fmt(&a->text, "retry-after: %s\r\n", a->retry_after);
 }
@@ -137,11 +106,11 @@ add_retry_after(struct answers *a)
 static void
 start(struct answers *a, int status)
 {
-	char date[48];
+	char date[HTTPD_DATE];
 
 	buf_clear(&a->text);
 	buf_fmt(&a->text, "HTTP/1.1 %d %s\r\ndate: %s\r\n", status,
-	    reason(status), http_date(time(NULL), date));
+	    httpd_reason(status), httpd_date(time(NULL), date));
 	buf_add(&a->text, a->lines.data, a->lines.len);
 	if (status >= 300 && a->retry_after != NULL)
 		add_retry_after(a);
@@ -202,7 +171,7 @@ parameter(const char *target, const char *name, size_t *len)
 }
 
 struct answer
-answers_choose(struct answers *a, const struct request *r)
+answers_choose(struct answers *a, const struct httpd_request *r)
 {
 	struct answer w;
 	char text[32];
@@ -306,7 +275,7 @@ answer_later(void *arg, struct conn *c, size_t n)
 
 void
 answers_send(struct answers *a, const struct answer *w, struct conn *c,
-    const struct request *r)
+    const struct httpd_request *r)
 {
 	size_t n = (size_t)w->status | (size_t)w->fault << FAULT_SHIFT;
 

@@ -11,7 +11,7 @@
 #include "err.h"
 
 struct conn;
-struct request;
+struct httpd_request;
 
 /* How requests are answered: with a status, or wrongly on purpose. */
 enum fault {
@@ -54,13 +54,13 @@ void answers_free(struct answers *a);
  * The answer to a request. "status=" and "delay=" in the query of its target
  * come before what is next in turn.
  */
-struct answer answers_choose(struct answers *a, const struct request *r);
+struct answer answers_choose(struct answers *a, const struct httpd_request *r);
 
 /* "200", "reset": as it is written in the list. */
 const char *answer_word(const struct answer *w, char buf[16]);
 
 /* Answers, now or when the delay is over. */
 void answers_send(struct answers *a, const struct answer *w, struct conn *c,
-    const struct request *r);
+    const struct httpd_request *r);
 
 #endif

@@ -6,12 +6,12 @@
 #include <openssl/evp.h>
 
 #include "clock.h"
+#include "httpd-request.h"
 #include "print.h"
-#include "request.h"
 #include "text.h"
 
 void
-print_body(struct buf *b, const struct request *r)
+print_body(struct buf *b, const struct httpd_request *r)
 {
 	buf_add(b, r->body, r->body_len);
 	buf_add(b, "\n", 1);
@@ -35,7 +35,7 @@ add_visible(struct buf *b, const char *s, const char *end)
 }
 
 void
-print_headers(struct buf *b, const struct request *r)
+print_headers(struct buf *b, const struct httpd_request *r)
 {
 	add_visible(b, r->method, " ");
 	add_visible(b, r->target, " ");
@@ -70,7 +70,7 @@ add_text(struct buf *b, const char *s)
 
 /* Whether an earlier line has the same name. */
 static bool
-is_repeated(const struct request *r, size_t n)
+is_repeated(const struct httpd_request *r, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (strcasecmp(r->headers[i].name, r->headers[n].name) == 0)
@@ -80,7 +80,7 @@ is_repeated(const struct request *r, size_t n)
 
 /* The values of all lines of that name, as one (RFC 9110, section 5.3). */
 static void
-add_values(struct buf *b, const struct request *r, size_t from)
+add_values(struct buf *b, const struct httpd_request *r, size_t from)
 {
 	struct buf all = {0};
 
@@ -96,7 +96,7 @@ add_values(struct buf *b, const struct request *r, size_t from)
 }
 
 static void
-add_headers(struct buf *b, const struct request *r)
+add_headers(struct buf *b, const struct httpd_request *r)
 {
 	const char *comma = "";
 
@@ -129,8 +129,8 @@ add_base64(struct buf *b, const char *data, size_t len)
 }
 
 void
-print_json(
-    struct buf *b, const struct request *r, const struct print_facts *facts)
+print_json(struct buf *b, const struct httpd_request *r,
+    const struct print_facts *facts)
 {
 	char time[CLOCK_TEXT];
 

@@ -7,7 +7,7 @@
 
 #include "buf.h"
 
-struct request;
+struct httpd_request;
 
 /* What is printed of a request besides itself. */
 struct print_facts {
@@ -18,9 +18,9 @@ struct print_facts {
 };
 
 /* Each adds one request, ready to be printed. */
-void print_body(struct buf *b, const struct request *r);
-void print_headers(struct buf *b, const struct request *r);
-void print_json(
-    struct buf *b, const struct request *r, const struct print_facts *facts);
+void print_body(struct buf *b, const struct httpd_request *r);
+void print_headers(struct buf *b, const struct httpd_request *r);
+void print_json(struct buf *b, const struct httpd_request *r,
+    const struct print_facts *facts);
 
 #endif

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "request.h"
+#include "httpd-request.h"
 #include "sign.h"
 #include "verify.h"
 
@@ -88,7 +88,7 @@ parse_timestamp(const char *s, int64_t *seconds)
 
 /* Whose value is in doubt: the sender's first, or another's last? */
 static bool
-is_repeated(const struct request *r, const char *name)
+is_repeated(const struct httpd_request *r, const char *name)
 {
 	int count = 0;
 
@@ -100,11 +100,11 @@ is_repeated(const struct request *r, const char *name)
 
 const char *
 verifier_check(
-    const struct verifier *v, const struct request *r, int64_t now_ms)
+    const struct verifier *v, const struct httpd_request *r, int64_t now_ms)
 {
-	const char *id = request_header(r, "webhook-id");
-	const char *timestamp = request_header(r, "webhook-timestamp");
-	const char *signature = request_header(r, "webhook-signature");
+	const char *id = httpd_header(r, "webhook-id");
+	const char *timestamp = httpd_header(r, "webhook-timestamp");
+	const char *signature = httpd_header(r, "webhook-signature");
 	int64_t seconds, age_ms;
 
 	if (id == NULL)

@@ -7,7 +7,7 @@
 
 #include "err.h"
 
-struct request;
+struct httpd_request;
 
 /* Secrets, any of which may have signed a request. Begins zeroed. */
 struct verifier {
@@ -28,6 +28,6 @@ void verifier_free(struct verifier *v);
  * secrets, at about now_ms (since 1970); else a few words that say why not.
  */
 const char *verifier_check(
-    const struct verifier *v, const struct request *r, int64_t now_ms);
+    const struct verifier *v, const struct httpd_request *r, int64_t now_ms);
 
 #endif

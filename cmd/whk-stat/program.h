@@ -4,8 +4,8 @@
 
 #include "cli.h"
 #include "loop.h"
+#include "stats-round.h"
 #include "webhook-ids.h"
-#include "whk-stat/round.h"
 #include "whk-stat/stat.h"
 #include "whk-stat/watch.h"
 

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "request.h"
+#include "httpd-request.h"
 
 /* RFC 9110, section 5.6.2. */
 static bool
@@ -35,7 +35,7 @@ next_line(char **at, char *end)
 }
 
 static int
-parse_start(char *line, struct request *r)
+parse_start(char *line, struct httpd_request *r)
 {
 	char *target = strchr(line, ' '), *version;
 
@@ -59,20 +59,20 @@ parse_start(char *line, struct request *r)
 
 /* Cuts a header line in two; folded lines and "name :" are refused. */
 static int
-parse_header(char *line, struct request *r)
+parse_header(char *line, struct httpd_request *r)
 {
 	char *colon = strchr(line, ':'), *value, *end;
 
 	if (colon == NULL || !is_token(line, (size_t)(colon - line)))
 		return 400;
-	if (r->header_count == REQUEST_HEADERS)
+	if (r->header_count == HTTPD_HEADERS)
 		return 431;
 	*colon = '\0';
 	value = colon + 1 + strspn(colon + 1, " \t");
 	end = value + strlen(value);
 	while (end > value && (end[-1] == ' ' || end[-1] == '\t'))
 		*--end = '\0';
-	r->headers[r->header_count++] = (struct header){line, value};
+	r->headers[r->header_count++] = (struct httpd_header){line, value};
 	return 0;
 }
 
@@ -93,7 +93,7 @@ has_word(const char *list, const char *word)
 }
 
 static int
-parse_length(const char *value, size_t max, struct request *r)
+parse_length(const char *value, size_t max, struct httpd_request *r)
 {
 	size_t n = 0;
 
@@ -113,12 +113,12 @@ parse_length(const char *value, size_t max, struct request *r)
  * two different things is refused.
  */
 static int
-parse_framing(struct request *r, size_t max)
+parse_framing(struct httpd_request *r, size_t max)
 {
 	const char *length = NULL, *coding = NULL;
 
 	for (size_t i = 0; i < r->header_count; i++) {
-		const struct header *h = &r->headers[i];
+		const struct httpd_header *h = &r->headers[i];
 
 		if (strcasecmp(h->name, "content-length") == 0) {
 			if (length != NULL && strcmp(length, h->value) != 0)
@@ -139,13 +139,13 @@ parse_framing(struct request *r, size_t max)
 }
 
 static int
-parse_manners(struct request *r)
+parse_manners(struct httpd_request *r)
 {
-	const char *connection = request_header(r, "connection");
-	const char *expect = request_header(r, "expect");
+	const char *connection = httpd_header(r, "connection");
+	const char *expect = httpd_header(r, "expect");
 	bool old = r->close; /* HTTP/1.0 */
 
-	if (!old && request_header(r, "host") == NULL)
+	if (!old && httpd_header(r, "host") == NULL)
 		return 400;
 	if (connection != NULL && has_word(connection, "close"))
 		r->close = true;
@@ -156,7 +156,7 @@ parse_manners(struct request *r)
 }
 
 int
-request_parse(char *head, size_t len, size_t max, struct request *r)
+httpd_parse(char *head, size_t len, size_t max, struct httpd_request *r)
 {
 	char *at = head, *end = head + len, *line;
 	int status;
@@ -182,7 +182,7 @@ request_parse(char *head, size_t len, size_t max, struct request *r)
 }
 
 const char *
-request_header(const struct request *r, const char *name)
+httpd_header(const struct httpd_request *r, const char *name)
 {
 	for (size_t i = 0; i < r->header_count; i++)
 		if (strcasecmp(r->headers[i].name, name) == 0)
@@ -191,7 +191,7 @@ request_header(const struct request *r, const char *name)
 }
 
 int
-request_chunk_size(const char *line, size_t max, size_t *size)
+httpd_chunk_size(const char *line, size_t max, size_t *size)
 {
 	static const char digits[] = "0123456789abcdef";
 	size_t n = 0, count = 0;

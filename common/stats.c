@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "db.h"
-#include "whk-stat/stat.h"
+#include "stats.h"
 
 /* The columns that struct figures is made of, in its order. */
 #define FIGURES                                                                \

@@ -8,23 +8,38 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 
-#include "conn.h"
+#include "httpd-private.h"
 
 #define HEAD_MAX ((size_t)64 << 10)
+#define CHUNK_MAX ((size_t)1 << 40)
 #define CHUNK_LINE_MAX 1024 /* before a chunk, and in a trailer */
-#define INPUT_MAX (SERVER_BODY_MAX + HEAD_MAX)
 #define LINGER_S 1
 
 void
 conn_free(struct conn *c)
 {
-	TAILQ_REMOVE(&c->server->conns, c, entry);
+	struct httpd *s = c->server;
+
+	if (c->data != NULL)
+		s->h->gone(s->arg, c->data);
+	TAILQ_REMOVE(&s->conns, c, entry);
+	s->count--;
 	if (c->timer != NULL)
 		event_free(c->timer);
+	if (c->late != NULL)
+		event_free(c->late);
 	bufferevent_free(c->bev);
 	buf_free(&c->head);
 	buf_free(&c->chunks);
 	free(c);
+	if (s->stopping && s->count == 0 && s->h->ended != NULL)
+		s->h->ended(s->arg);
+}
+
+void
+conn_set(struct conn *c, void *data)
+{
+	c->data = data;
 }
 
 size_t
@@ -92,15 +107,20 @@ linger(struct conn *c)
 static void
 refuse(struct conn *c, int status)
 {
-	char text[96];
-	int n = snprintf(text, sizeof(text),
-	    "HTTP/1.1 %d Refused\r\nconnection: close\r\n"
-	    "content-length: 0\r\n\r\n",
-	    status);
+	struct buf text = {0}, body = {0};
 
-	conn_write(c, text, (size_t)n);
+	c->server->h->refused(c->server->arg, status, &body);
+	buf_fmt(&text, "HTTP/1.1 %d %s\r\nconnection: close\r\n", status,
+	    httpd_reason(status));
+	if (body.len > 0)
+		buf_text(&text, "content-type: application/json\r\n");
+	buf_fmt(&text, "content-length: %zu\r\n\r\n", body.len);
+	buf_add(&text, body.data, body.len);
+	if (!text.failed)
+		conn_write(c, text.data, text.len);
+	buf_free(&body);
+	buf_free(&text);
 	linger(c);
-	c->server->h->refused(c->server->arg, status);
 }
 
 static void
@@ -109,6 +129,9 @@ handle(struct conn *c, const void *body, size_t len)
 	c->request.body = len > 0 ? body : "";
 	c->request.body_len = len;
 	c->state = BUSY;
+	c->limit = LIMIT_NONE;
+	TAILQ_REMOVE(&c->server->conns, c, entry);
+	TAILQ_INSERT_TAIL(&c->server->conns, c, entry);
 	c->server->h->request(c->server->arg, c, &c->request);
 }
 
@@ -135,9 +158,9 @@ take_head(struct conn *c, struct evbuffer *in)
 	buf_clear(&c->chunks);
 	buf_add(&c->head, evbuffer_pullup(in, (ssize_t)len), len);
 	evbuffer_drain(in, len);
-	status = c->head.failed
-	    ? 500
-	    : request_parse(c->head.data, len, SERVER_BODY_MAX, &c->request);
+	status = c->head.failed ? 500
+				: httpd_parse(c->head.data, len,
+				      c->server->o.body_max, &c->request);
 	if (status != 0) {
 		refuse(c, status);
 		return false;
@@ -179,14 +202,15 @@ take_chunk(struct conn *c, struct evbuffer *in)
 
 	if (!take_line(c, in, &line))
 		return false;
-	ok = request_chunk_size(
-		 line, SERVER_BODY_MAX - c->chunks.len, &c->chunk) == 0;
+	ok = httpd_chunk_size(line, CHUNK_MAX, &c->chunk) == 0;
 	free(line);
 	if (!ok)
 		refuse(c, 400);
+	else if (c->chunk > c->server->o.body_max - c->chunks.len)
+		refuse(c, 413);
 	else
 		c->state = c->chunk == 0 ? TRAILER : DATA;
-	return ok;
+	return c->state == TRAILER || c->state == DATA;
 }
 
 static bool
@@ -252,14 +276,36 @@ step(struct conn *c)
 	return false;
 }
 
+/* How long a connection may go on as it is. */
+static void
+set_limit(struct conn *c)
+{
+	const struct httpd_options *o = &c->server->o;
+	size_t len = evbuffer_get_length(bufferevent_get_input(c->bev));
+	enum limit limit = c->state > TRAILER ? LIMIT_NONE
+	    : c->state == HEAD && len == 0    ? LIMIT_IDLE
+					      : LIMIT_REQUEST;
+	int64_t ms = limit == LIMIT_IDLE ? o->idle_ms : o->request_ms;
+	struct timeval wait = {
+	    .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	if (c->late == NULL || limit == c->limit)
+		return;
+	c->limit = limit;
+	if (limit != LIMIT_NONE)
+		event_add(c->late, &wait);
+}
+
 /* The way out of every callback: c may be gone afterwards. */
 static void
 go_on(struct conn *c)
 {
 	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
+	c->inside = true;
 	while (step(c))
 		;
+	c->inside = false;
 	if (!c->continued && c->state >= BODY && c->state <= TRAILER) {
 		c->continued = true;
 		conn_write(c, text, sizeof(text) - 1);
@@ -269,16 +315,36 @@ go_on(struct conn *c)
 		end(c);
 	if (c->state == DEAD)
 		conn_free(c);
+	else
+		set_limit(c);
 }
 
 void
 conn_done(struct conn *c, bool close)
 {
-	if (c->state == DEAD)
-		return;
-	c->state = HEAD;
-	if (close || conn_closing(c))
-		end(c);
+	c->data = NULL;
+	if (c->state != DEAD) {
+		c->state = HEAD;
+		if (close || conn_closing(c))
+			end(c);
+	}
+	if (!c->inside)
+		conn_wake(c);
+}
+
+static void
+on_late(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (c->limit == LIMIT_IDLE && c->state <= TRAILER) {
+		conn_free(c);
+	} else if (c->limit == LIMIT_REQUEST && c->state <= TRAILER) {
+		refuse(c, 408);
+		go_on(c);
+	}
 }
 
 static void
@@ -288,6 +354,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	c->inside = true;
 	c->later(c->later_arg, c, c->later_n);
 	go_on(c);
 }
@@ -340,7 +407,7 @@ on_end(struct bufferevent *bev, short what, void *arg)
 }
 
 void
-conn_new(struct server *s, evutil_socket_t fd)
+conn_new(struct httpd *s, evutil_socket_t fd)
 {
 	struct conn *c = calloc(1, sizeof(*c));
 
@@ -355,8 +422,16 @@ conn_new(struct server *s, evutil_socket_t fd)
 	c->server = s;
 	c->continued = true;
 	TAILQ_INSERT_TAIL(&s->conns, c, entry);
+	s->count++;
 	bufferevent_setcb(c->bev, on_read, on_write, on_end, c);
-	bufferevent_setwatermark(c->bev, EV_READ, 0, INPUT_MAX);
+	bufferevent_setwatermark(c->bev, EV_READ, 0, s->o.body_max + HEAD_MAX);
+	if (s->o.request_ms > 0) {
+		struct timeval wait = {.tv_sec = s->o.request_ms / 1000};
+
+		bufferevent_set_timeouts(c->bev, NULL, &wait);
+		c->late = evtimer_new(s->base, on_late, c);
+		set_limit(c);
+	}
 	bufferevent_enable(c->bev, EV_READ | EV_WRITE);
 }
 
@@ -365,6 +440,15 @@ conn_wake(struct conn *c)
 {
 	bufferevent_trigger(c->bev, EV_READ,
 	    BEV_TRIG_IGNORE_WATERMARKS | BEV_TRIG_DEFER_CALLBACKS);
+}
+
+bool
+conn_give_way(struct conn *c)
+{
+	if (c->state > TRAILER)
+		return false;
+	conn_free(c);
+	return true;
 }
 
 bool

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef WHK_RECV_CONN_H
-#define WHK_RECV_CONN_H
+#ifndef WHK_HTTPD_PRIVATE_H
+#define WHK_HTTPD_PRIVATE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,14 +9,21 @@
 #include <event2/util.h>
 
 #include "buf.h"
-#include "request.h"
-#include "server.h"
+#include "httpd-request.h"
+#include "httpd.h"
 
-/* What server.c and conn.c share. */
+/* What httpd.c and httpd-conn.c share. */
 
 struct bufferevent;
 struct evconnlistener;
 struct event;
+
+/* What a connection's time is limited for. */
+enum limit {
+	LIMIT_NONE,
+	LIMIT_IDLE,    /* a request is to begin */
+	LIMIT_REQUEST, /* it is to end */
+};
 
 enum state {
 	HEAD,  /* a request's head is to come */
@@ -33,37 +40,46 @@ enum state {
 
 struct conn {
 	TAILQ_ENTRY(conn) entry;
-	struct server *server;
+	struct httpd *server;
 	struct bufferevent *bev;
 	struct event *timer;
+	struct event *late; /* the limit is reached */
+	enum limit limit;
+	void *data; /* of conn_set() */
 	conn_later *later;
 	void *later_arg;
 	size_t later_n;
 	enum state state;
 	bool continued;    /* the 100 was sent */
 	bool eof;          /* the client sends nothing more */
+	bool inside;       /* go_on() will follow by itself */
 	struct buf head;   /* the head of the request, cut by the parser */
 	struct buf chunks; /* the body that came in chunks */
 	size_t chunk;      /* size of the chunk */
-	struct request request;
+	struct httpd_request request;
 };
 
-struct server {
+struct httpd {
 	struct event_base *base;
 	struct evconnlistener *listener;
 	struct event *again; /* to accept again, after there was no room */
-	const struct server_handler *h;
+	const struct httpd_handler *h;
 	void *arg;
+	struct httpd_options o;
 	bool paused, stopping;
 	char url[320];
-	TAILQ_HEAD(, conn) conns;
+	size_t count;             /* of conns */
+	TAILQ_HEAD(, conn) conns; /* those that had a request last, last */
 };
 
 /* Takes over a descriptor; closes it if that fails. */
-void conn_new(struct server *s, evutil_socket_t fd);
+void conn_new(struct httpd *s, evutil_socket_t fd);
 
 /* Looks again at what has come, from the loop. */
 void conn_wake(struct conn *c);
+
+/* Ends it where it waits for a request, whole or not. */
+bool conn_give_way(struct conn *c);
 
 /* Whether it may be ended when the server stops. */
 bool conn_is_idle(const struct conn *c);

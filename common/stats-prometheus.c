@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "whk-stat/stat.h"
+#include "stats.h"
 
 static void
 family(struct buf *b, const char *name, const char *type, const char *help)

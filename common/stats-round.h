@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef WHK_STAT_ROUND_H
-#define WHK_STAT_ROUND_H
+#ifndef WHK_STATS_ROUND_H
+#define WHK_STATS_ROUND_H
 
 #include "db.h"
-#include "whk-stat/stat.h"
+#include "stats.h"
 
 /*
  * A round of questions, to the database and to the queue, all at once; zeroed

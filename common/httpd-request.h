@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef WHK_RECV_REQUEST_H
-#define WHK_RECV_REQUEST_H
+#ifndef WHK_HTTPD_REQUEST_H
+#define WHK_HTTPD_REQUEST_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#define REQUEST_HEADERS 100
+#define HTTPD_HEADERS 100
 
 /* A header line; both point into the head, trimmed, NUL-terminated. */
-struct header {
+struct httpd_header {
 	char *name;
 	char *value;
 };
 
 /* An HTTP/1.1 request (RFC 9112). */
-struct request {
+struct httpd_request {
 	const char *method;
 	const char *target;
 	const char *version; /* "HTTP/1.1" or "HTTP/1.0" */
-	struct header headers[REQUEST_HEADERS];
+	struct httpd_header headers[HTTPD_HEADERS];
 	size_t header_count;
 	bool close;    /* the connection ends after the answer */
 	bool expect;   /* the client waits for a 100 */
@@ -33,15 +33,15 @@ struct request {
  * place; bodies over max bytes are refused. Returns 0, or the status that the
  * request is to be refused with: 400, 413, 417, 431, 501 or 505.
  */
-int request_parse(char *head, size_t len, size_t max, struct request *r);
+int httpd_parse(char *head, size_t len, size_t max, struct httpd_request *r);
 
 /* A header's value, its name in any case; NULL if there is none. */
-const char *request_header(const struct request *r, const char *name);
+const char *httpd_header(const struct httpd_request *r, const char *name);
 
 /*
  * Parses the line before a chunk, up to its CR: a hexadecimal size of at most
  * max, perhaps with extensions. Returns 0 or -1.
  */
-int request_chunk_size(const char *line, size_t max, size_t *size);
+int httpd_chunk_size(const char *line, size_t max, size_t *size);
 
 #endif

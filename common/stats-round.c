@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include "whk-stat/round.h"
+#include "stats-round.h"
 
 /* One more is answered; where it was the last, what they say is taken apart. */
 static void
