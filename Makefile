@@ -198,6 +198,12 @@ $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/common.a
 	$(call say,LD,$@)
 	$(Q)$(LINK) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS)
 
+# N faults at random, the same for the same SEED; see tests/chaos/chaos.py.
+N = 1000
+chaos: all
+	@WHK_BUILD='$(CURDIR)/$(B)' WHK_TEST_FAULTS='$(N)' \
+		WHK_TEST_SEED='$(SEED)' sh tests/chaos.t
+
 lint:
 	@sh tests/deps build lint
 	@CC='$(CC)' CPPFLAGS='$(subst ','\'',$(WHK_CPPFLAGS))' sh tests/lint
@@ -255,6 +261,7 @@ help:
 	@echo 'make check        all tests; TESTS=... some; VALGRIND=1, JOBS=N'
 	@echo 'make lint         what the linters say'
 	@echo 'make bench        how fast and how large it is'
+	@echo 'make chaos        N=1000 faults at random, SEED=... the same again'
 	@echo 'make fuzz         fuzzes, FUZZ_TIME seconds (60) for each target'
 	@echo 'make install      prefix, bindir, mandir, DESTDIR ... say where'
 	@echo 'make uninstall    removes what that put there'
@@ -264,8 +271,8 @@ help:
 	@echo 'CC=clang, SANITIZE=address,undefined, CFLAGS=... go with each;'
 	@echo 'V=1 shows the commands.'
 
-.PHONY: all tests deps demo bench check check-run fuzz fuzz-run lint size \
-	install install-strip uninstall clean help FORCE
+.PHONY: all tests deps demo bench chaos check check-run fuzz fuzz-run lint \
+	size install install-strip uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
