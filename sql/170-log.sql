@@ -222,6 +222,10 @@ LANGUAGE plpgsql STABLE SET jit = off SET enable_seqscan = off AS $$
 #variable_conflict use_column
 BEGIN
 	RETURN QUERY
+	WITH tried AS MATERIALIZED (
+		SELECT DISTINCT a.webhook FROM whk.attempt a
+		WHERE a.event = of_event AND a.time = of_time
+	)
 	SELECT h.id, w.url, whk.state(w, now), w.disabled_why,
 		whk.ms(w.blocked_until), h.id = ANY (e.webhooks),
 		CASE WHEN w.events = '{}' THEN '*' ELSE array_to_string(ARRAY(
@@ -230,9 +234,10 @@ BEGIN
 		w.tenant, w.filter::text,
 		w.filter IS NULL OR whk.passes(w.filter, e.body),
 		p.attempt, whk.ms(p.next_at), p.behind,
-		EXISTS (SELECT FROM whk.attempt a WHERE a.event = of_event
-			AND a.webhook = h.id AND a.time = of_time
-			AND a.next_at = p.next_at),
+		p.next_at IS NOT NULL AND EXISTS (SELECT FROM whk.attempt a
+			WHERE a.event = of_event AND a.webhook = h.id
+				AND a.time = of_time
+				AND a.next_at = p.next_at),
 		w.rate IS NOT NULL,
 		CASE WHEN p.next_at IS NULL AND NOT p.behind THEN (
 			SELECT count(*) FROM (SELECT FROM whk.pending q
@@ -246,16 +251,14 @@ BEGIN
 		AND p.event = of_event
 	WHERE e.id = of_event AND e.time = of_time
 		AND (h.id = ANY (e.webhooks) OR p.event IS NOT NULL
-			OR EXISTS (SELECT FROM whk.attempt a
-				WHERE a.event = of_event AND a.webhook = h.id
-					AND a.time = of_time))
+			OR h.id IN (SELECT t.webhook FROM tried t))
 	ORDER BY h.id;
 END
 $$;
 
--- The attempts of an event, or those at one webhook, with all that is known.
+-- The attempts of an event at some webhooks, with all that is known.
 CREATE OR REPLACE FUNCTION whk.story_attempts(of_event text,
-	of_time timestamptz, of_webhook bigint DEFAULT NULL)
+	of_time timestamptz, of_webhooks bigint[])
 RETURNS TABLE (webhook bigint, attempt int, at_ms bigint, outcome text,
 	status int, error text, dns_us int, connect_us int, tls_us int,
 	wait_us int, total_us int, address text, next_ms bigint,
@@ -266,7 +269,7 @@ LANGUAGE sql STABLE AS $$
 		a.total_us, a.address, whk.ms(a.next_at), a.headers, a.answer
 	FROM whk.attempt a
 	WHERE a.event = of_event AND a.time = of_time
-		AND (of_webhook IS NULL OR a.webhook = of_webhook)
+		AND a.webhook = ANY (of_webhooks)
 	ORDER BY a.webhook, a.at, a.attempt
 $$;
 

@@ -663,7 +663,7 @@ is "$(scans "$list(2, NULL, $none, $ever) $order")" '' \
 	"a webhook is found by its index"
 is "$(scans "$list(NULL, 'c5', $none, $ever) $order")" '' \
 	"an event is found by its index"
-is "$(scans "SELECT * FROM whk.story_attempts('c5', now())")" '' \
+is "$(scans "SELECT * FROM whk.story_attempts('c5', now(), '{1,2}')")" '' \
 	"its story too"
 
 # What is inside of functions: by what they did.

@@ -97,7 +97,7 @@ find_attempt(
 
 	args_text(&a, ev->id);
 	args_time(&a, ev->time_ms);
-	args_long(&a, w->webhook);
+	args_longs(&a, &w->webhook, 1);
 	r = db_query(l->db,
 	    "SELECT attempt, at_ms, total_us"
 	    " FROM whk.story_attempts($1, $2, $3)",

@@ -6,6 +6,9 @@
 #include "whk-log/log.h"
 #include "when.h"
 
+/* Webhooks whose attempts are asked for at a time. */
+#define CHUNK 100
+
 /* The columns of whk.story_webhooks(). */
 enum {
 	WEBHOOK,
@@ -203,7 +206,7 @@ show_webhook(struct log *l, const PGresult *r, int row)
 	show_why(l, r, row);
 }
 
-/* A webhook with its attempts, from *at on among those of all. */
+/* A webhook with its attempts, from *at on among those of some. */
 static int
 show_delivery(struct log *l, const struct event *ev, const PGresult *hooks,
     int row, const PGresult *attempts, int *at, struct err *e)
@@ -222,43 +225,62 @@ show_delivery(struct log *l, const struct event *ev, const PGresult *hooks,
 	return log_print(l, e);
 }
 
+/* Asks for what an event has; of count webhooks, from a row on, or of all. */
 static PGresult *
-ask(struct log *l, const struct event *ev, const char *sql, struct err *e)
+ask(struct log *l, const struct event *ev, const char *sql,
+    const PGresult *hooks, int from, int count, struct err *e)
 {
 	struct args a = {0};
 	PGresult *r;
+	int ids;
 
 	args_text(&a, ev->id);
 	args_time(&a, ev->time_ms);
+	if (hooks != NULL) {
+		ids = args_array(&a, ARGS_LONG);
+		for (int i = from; i < from + count; i++)
+			args_add_number(&a, ids, db_long(hooks, i, WEBHOOK));
+	}
 	r = db_query(l->db, sql, &a, e);
 	args_free(&a);
 	return r;
 }
 
+/* Some of the webhooks, so that few answers are held at a time. */
+static int
+show_some(struct log *l, const struct event *ev, const PGresult *hooks,
+    int from, int count, struct err *e)
+{
+	static const char sql[] =
+	    "SELECT " ATTEMPT_COLUMNS " FROM whk.story_attempts($1, $2, $3)";
+	PGresult *attempts = ask(l, ev, sql, hooks, from, count, e);
+	int at = 0, ret = attempts == NULL ? -1 : 0;
+
+	for (int row = from; row < from + count && ret == 0; row++)
+		ret = show_delivery(l, ev, hooks, row, attempts, &at, e);
+	PQclear(attempts);
+	return ret;
+}
+
 static int
 tell(struct log *l, const struct event *ev, struct err *e)
 {
-	PGresult *attempts = NULL, *hooks;
-	int at = 0, ret = -1;
+	PGresult *hooks = ask(
+	    l, ev, "SELECT * FROM whk.story_webhooks($1, $2)", NULL, 0, 0, e);
+	int rows = hooks == NULL ? 0 : PQntuples(hooks), ret;
 
-	hooks = ask(l, ev, "SELECT * FROM whk.story_webhooks($1, $2)", e);
 	if (hooks == NULL)
 		return -1;
-	attempts = ask(l, ev,
-	    "SELECT " ATTEMPT_COLUMNS " FROM whk.story_attempts($1, $2)", e);
-	if (attempts == NULL)
-		goto out;
 	show_event(l, ev);
-	if (PQntuples(hooks) == 0)
+	if (rows == 0)
 		buf_fmt(&l->out,
 		    "\nfor no webhook: none matched when it was accepted; try "
 		    "whk-log --why WEBHOOK %s\n",
 		    ev->id);
 	ret = log_print(l, e);
-	for (int row = 0; row < PQntuples(hooks) && ret == 0; row++)
-		ret = show_delivery(l, ev, hooks, row, attempts, &at, e);
-out:
-	PQclear(attempts);
+	for (int from = 0; from < rows && ret == 0; from += CHUNK)
+		ret = show_some(l, ev, hooks, from,
+		    rows - from < CHUNK ? rows - from : CHUNK, e);
 	PQclear(hooks);
 	return ret;
 }
