@@ -309,8 +309,8 @@ for width in 80 200; do
 	esac
 	ok "ended" hidden
 	keys 'echo "rc $?"' Enter
-	wait_for 'screen | grep -q "^rc"'
-	like "$(screen)" '^rc 0$' "well"
+	wait_for 'screen | grep -q "rc [0-9]"'
+	like "$(screen)" 'rc 0$' "well"
 	is "$(cursor)" 10 "the cursor is back"
 	rm before stopped
 	keys 'stty -a >after' Enter
