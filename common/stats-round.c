@@ -60,8 +60,9 @@ round_start(struct round *r, struct err *e)
 
 		if (!(r->choice->asks & 1U << ask))
 			continue;
-		stat_args(r->choice, ask, &a);
-		if (db_call(r->db, stat_sql(ask), &a, result, r, e) == -1)
+		stat_args(r->choice, (enum ask)ask, &a);
+		if (db_call(r->db, stat_sql((enum ask)ask), &a, result, r, e) ==
+		    -1)
 			return -1;
 		r->open++;
 	}
