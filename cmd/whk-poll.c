@@ -27,6 +27,9 @@
 #define HAND_MESSAGES 1000
 #define HAND_BYTES ((size_t)8 << 20)
 
+/* Requests for messages at once, at the most. */
+#define RECEIVES_MAX 64
+
 /* Long polling, in seconds: as long as SQS has it, or just to be sure. */
 #define WAIT_LONG 20
 #define WAIT_SHORT 1
@@ -52,7 +55,7 @@ static const struct cli_option options[] = {
     {'l', "lease", "TIME", CLI_DURATION, OPT(lease_ms),
 	"how long the reader may take", "WHK_LEASE", 1000, 43200000},
     {'r', "receives", "N", CLI_INT, OPT(receives),
-	"requests for messages at once", NULL, 1, 64},
+	"requests for messages at once", NULL, 1, RECEIVES_MAX},
     {'p', "peek", NULL, CLI_FLAG, OPT(peek),
 	"print only: neither store nor delete", NULL, 0, 0},
     {'v', "verbose", NULL, CLI_FLAG, OPT(verbose),
@@ -65,6 +68,12 @@ static const struct cli cli = {
     .summary = "Takes events off an SQS queue and prints them as lines.",
     .options = options,
     .count = sizeof(options) / sizeof(options[0]),
+};
+
+/* A request for messages. */
+struct receive {
+	struct poll *poll;
+	int max; /* messages asked for; 0: there is none */
 };
 
 struct poll {
@@ -83,6 +92,7 @@ struct poll {
 	size_t bytes;           /* in both */
 	struct buf line;
 
+	struct receive receives[RECEIVES_MAX];
 	int64_t receiving;    /* requests under way */
 	int64_t asked, taken; /* messages: asked for by these; ever taken */
 	int64_t wanted;       /* requests at once that seem worth it */
@@ -303,11 +313,6 @@ peek_on(struct poll *p)
 	end(p, 0);
 }
 
-struct receive {
-	struct poll *poll;
-	int max;
-};
-
 static void
 received(void *arg, const struct err *e, const struct sqs_message *messages,
     size_t count)
@@ -317,7 +322,7 @@ received(void *arg, const struct err *e, const struct sqs_message *messages,
 
 	p->receiving--;
 	p->asked -= rc->max;
-	free(rc);
+	rc->max = 0;
 	if (e != NULL) {
 		if (!p->ending)
 			queue_failed(p, e);
@@ -347,19 +352,16 @@ received(void *arg, const struct err *e, const struct sqs_message *messages,
 static void
 receive(struct poll *p, int max)
 {
-	struct receive *rc = malloc(sizeof(*rc));
+	struct receive *rc = p->receives;
 	bool once = p->o->once || p->o->peek;
 	struct err e;
 
-	if (rc == NULL) {
-		err_temporary(&e, "out of memory");
-		queue_failed(p, &e);
-		return;
-	}
+	while (rc->max != 0) /* no more are under way than there are */
+		rc++;
 	*rc = (struct receive){p, max};
 	if (sqs_receive(p->sqs, max, once ? WAIT_SHORT : WAIT_LONG,
 		p->o->peek ? PEEK_HIDDEN : -1, received, rc, &e) == -1) {
-		free(rc);
+		rc->max = 0;
 		queue_failed(p, &e);
 		return;
 	}
@@ -550,7 +552,6 @@ run(const struct options *o)
 	struct err e = {.msg = "out of memory", .temporary = true};
 
 	batch_init(&p.gathering);
-	batch_init(&p.accepting);
 	if (open_all(&p, &e) == -1) {
 		warnx("%s", e.msg);
 		p.status = err_status(&e);

@@ -17,6 +17,9 @@
 /* Memory that is kept while nothing is held. */
 #define KEEP ((size_t)256 << 10)
 
+/* Before a reader's going away is told, in microseconds. */
+#define GRACE_US 200000
+
 struct output {
 	int fd;
 	size_t limit;
@@ -36,7 +39,12 @@ struct output {
 static void
 fail(struct output *o, int error)
 {
-	static const struct timeval now;
+	/*
+	 * When a service stops, each program of a pipeline gets the signal,
+	 * but one may end before another has got it: that the reader went
+	 * away is told a moment later, when it is known to be no stop.
+	 */
+	struct timeval when = {0, error == EPIPE ? GRACE_US : 0};
 
 	if (o->dead)
 		return;
@@ -48,7 +56,7 @@ fail(struct output *o, int error)
 		event_del(o->gone);
 	buf_free(&o->held);
 	o->done = 0;
-	event_add(o->report, &now);
+	event_add(o->report, &when);
 }
 
 static void

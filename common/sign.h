@@ -39,7 +39,7 @@ int sign_message(const struct sign_key *key, const char *id, int64_t timestamp,
  * unknown versions passed over) is right for the message under the key.
  * Compares in constant time. The timestamp's age is the caller's to judge.
  */
-bool sign_verify(const struct sign_key *key, const char *id,
-    int64_t timestamp, const void *body, size_t len, const char *header);
+bool sign_verify(const struct sign_key *key, const char *id, int64_t timestamp,
+    const void *body, size_t len, const char *header);
 
 #endif

@@ -136,5 +136,5 @@ batch_free(struct batch *b)
 		free(b->items[i]);
 	free(b->items);
 	args_free(&b->accept.args);
-	batch_init(b);
+	*b = (struct batch){0};
 }

@@ -33,6 +33,6 @@ struct item *item_new(const struct sqs_message *m, struct err *e);
 void batch_init(struct batch *b);
 /* Adds an item, which the batch then owns. 0, or -1 if memory is out. */
 int batch_add(struct batch *b, struct item *item);
-void batch_free(struct batch *b);
+void batch_free(struct batch *b); /* batch_init() before it is used again */
 
 #endif

@@ -40,8 +40,8 @@ static void
 sleep_until(double at)
 {
 	double left = at - figures_now(CLOCK_MONOTONIC);
-	struct timespec ts = {(time_t)left,
-	    (long)((left - (double)(time_t)left) * 1e9)};
+	struct timespec ts = {
+	    (time_t)left, (long)((left - (double)(time_t)left) * 1e9)};
 
 	if (left > 0)
 		nanosleep(&ts, NULL);
@@ -95,8 +95,8 @@ receive(int listener, struct times *times, long count)
 
 			if (fds[i].revents == 0)
 				continue;
-			got = read(c->fd, c->data + c->len,
-			    REQUEST - 1 - c->len);
+			got =
+			    read(c->fd, c->data + c->len, REQUEST - 1 - c->len);
 			if (got <= 0) {
 				fds[i].fd = -1;
 				close(c->fd);
@@ -207,8 +207,7 @@ main(int argc, char **argv)
 		send_one(c, argv[1], i);
 	}
 	end = figures_now(CLOCK_MONOTONIC) + 5;
-	while (times[count - 1].came == 0 &&
-	    figures_now(CLOCK_MONOTONIC) < end)
+	while (times[count - 1].came == 0 && figures_now(CLOCK_MONOTONIC) < end)
 		usleep(10000);
 	usleep(100000);
 	kill(child, SIGKILL);
