@@ -72,6 +72,9 @@ others(const char *text, size_t len)
 
 	check(url == NULL || *url != '\0');
 	sqs_json_free(&j);
+	if (sqs_json_depth(&j, text, len, &e) == 0)
+		check(j.depth.waiting >= 0 && j.depth.delayed >= 0);
+	sqs_json_free(&j);
 	check(sqs_json_error(400, text, len, &e) == -1);
 	check(text_is_utf8(e.msg, strlen(e.msg)));
 	/* What is repaired needs no more repair. */

@@ -204,6 +204,35 @@ test_results(void **state)
 }
 
 static void
+test_depth(void **state)
+{
+	static const char good[] =
+	    "{\"Attributes\":{\"ApproximateNumberOfMessages\":\"12\","
+	    "\"ApproximateNumberOfMessagesNotVisible\":\"3\","
+	    "\"ApproximateNumberOfMessagesDelayed\":\"0\"}}";
+	static const char *const bad[] = {"", "{}", "[]",
+	    "{\"Attributes\":{\"ApproximateNumberOfMessages\":\"12\"}}",
+	    "{\"Attributes\":{\"ApproximateNumberOfMessages\":12,"
+	    "\"ApproximateNumberOfMessagesNotVisible\":3,"
+	    "\"ApproximateNumberOfMessagesDelayed\":0}}"};
+	struct sqs_json j = {0};
+	struct err e;
+
+	(void)state;
+	assert_int_equal(0, sqs_json_depth(&j, good, strlen(good), &e));
+	assert_int_equal(12, j.depth.waiting);
+	assert_int_equal(3, j.depth.in_flight);
+	assert_int_equal(0, j.depth.delayed);
+	sqs_json_free(&j);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(
+		    -1, sqs_json_depth(&j, bad[i], strlen(bad[i]), &e));
+		assert_true(e.temporary);
+		sqs_json_free(&j);
+	}
+}
+
+static void
 test_errors(void **state)
 {
 	static const struct {
@@ -412,6 +441,7 @@ main(void)
 	    cmocka_unit_test(test_bad_messages),
 	    cmocka_unit_test(test_surrogates_stay),
 	    cmocka_unit_test(test_results),
+	    cmocka_unit_test(test_depth),
 	    cmocka_unit_test(test_errors),
 	    cmocka_unit_test(test_entries),
 	    cmocka_unit_test(test_check),
