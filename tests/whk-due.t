@@ -108,14 +108,19 @@ sql "DELETE FROM whk.pending"
 # A row that somebody else has locked is not asked for in a loop.
 emit locked 1
 wait_for '[ "$(lines)" = 3 ]'
-spawn locker psql -Xqc "UPDATE whk.pending SET next_at = now();
-	BEGIN; SELECT FROM whk.pending FOR UPDATE; SELECT pg_sleep(2); COMMIT"
 stop "$due_pid"
 status_is 0 "SIGTERM while it sleeps"
+sql "UPDATE whk.pending SET next_at = now()"
+spawn locker psql -Xqc "BEGIN; SELECT FROM whk.pending FOR UPDATE;
+	SELECT pg_sleep(3)"
+wait_for '[ -n "$(sql "SELECT 1 FROM pg_stat_activity
+	WHERE wait_event = '\''PgSleep'\''")" ]'
 spawn due whk-due -f
-sleep 1
-ok "a locked row is no reason to spin" [ "$(ticks "$due_pid")" -lt 20 ]
-wait_for '[ "$(lines)" = 1 ]' && pass "it comes when it is free"
+emit free 1
+wait_for '[ "$(lines)" = 1 ]'
+is "$(jq -r .id "$T/due.out")" free-1 "a locked row holds up no other"
+wait_for '[ "$(lines)" = 2 ]' && pass "it comes when it is free"
+ok "and was no reason to spin" [ "$(ticks "$due_pid")" -lt 20 ]
 is "$(cat "$T/due.err")" '' "without a word"
 sql "DELETE FROM whk.pending"
 
