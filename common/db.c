@@ -35,21 +35,20 @@ db_params(struct db_params *p, const char *program)
 	p->values[n] = NULL;
 }
 
-/* Copies the first line of libpq's message, which may have several. */
+/* Copies libpq's message as one line, without its hints (after a tab). */
 static void
 one_line(char *dst, size_t size, const char *msg)
 {
-	size_t len = 0;
+	size_t len = 0, n;
 
-	while (*msg != '\0' && len + 1 < size) {
-		if (*msg == '\n' || *msg == '\t') {
-			while (*msg == '\n' || *msg == '\t' || *msg == ' ')
-				msg++;
-			if (*msg != '\0' && len > 0)
-				dst[len++] = ' ';
+	for (; *msg != '\0'; msg += n + (msg[n] == '\n')) {
+		n = strcspn(msg, "\n");
+		if (n == 0 || msg[0] == '\t')
 			continue;
-		}
-		dst[len++] = *msg++;
+		if (len > 0 && len + 1 < size)
+			dst[len++] = ' ';
+		for (size_t i = 0; i < n && len + 1 < size; i++)
+			dst[len++] = msg[i];
 	}
 	dst[len] = '\0';
 }
