@@ -87,6 +87,13 @@ add_headers(struct args *a, const char *s, size_t len)
 	args_add_bytes(a, HEADERS, visible, (size_t)(at - visible));
 }
 
+/* Microseconds, of which the column holds half an hour. */
+static void
+add_time(struct args *a, int place, int64_t us)
+{
+	args_add_number(a, place, us < INT32_MAX ? us : INT32_MAX);
+}
+
 static void
 add_answer(struct args *a, const struct http_answer *w, int64_t at_ms)
 {
@@ -104,11 +111,11 @@ add_answer(struct args *a, const struct http_answer *w, int64_t at_ms)
 		args_add_number(a, RETRY_AFTER, wait_ms);
 	else
 		args_add_null(a, RETRY_AFTER);
-	args_add_number(a, DNS, w->dns_us);
-	args_add_number(a, CONNECT, w->connect_us);
-	args_add_number(a, TLS, w->tls_us);
-	args_add_number(a, WAIT, w->wait_us);
-	args_add_number(a, TOTAL, w->total_us);
+	add_time(a, DNS, w->dns_us);
+	add_time(a, CONNECT, w->connect_us);
+	add_time(a, TLS, w->tls_us);
+	add_time(a, WAIT, w->wait_us);
+	add_time(a, TOTAL, w->total_us);
 	args_add_text(a, ADDRESS, w->address[0] == '\0' ? NULL : w->address);
 	add_headers(a, w->headers, w->headers_len);
 	if (w->body_len > 0)
