@@ -50,7 +50,7 @@ request_keys_read(struct request_keys *k, const char *text, struct err *e)
 void
 request_keys_free(struct request_keys *k)
 {
-	for (size_t i = 0; i < k->count; i++)
+	for (size_t i = 0; k->v != NULL && i < k->count; i++)
 		sign_key_free(k->v[i].key);
 	free(k->v);
 	*k = (struct request_keys){0};

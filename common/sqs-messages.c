@@ -344,7 +344,7 @@ int
 sqs_json_messages(struct sqs_json *j, const char *answer, size_t len,
     const EVP_MD *md5, struct err *e)
 {
-	struct reader r;
+	struct reader r = {0};
 	bool repaired = false;
 
 	buf_add(&j->text, answer, len);

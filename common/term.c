@@ -34,13 +34,15 @@ is_set(const char *name)
 int
 term_colors(const char *when, int fd, bool *wanted, struct err *e)
 {
+	const char *term = getenv("TERM");
+
 	if (strcmp(when, "always") == 0)
 		*wanted = true;
 	else if (strcmp(when, "never") == 0)
 		*wanted = false;
 	else if (strcmp(when, "auto") == 0)
-		*wanted = isatty(fd) && !is_set("NO_COLOR") && is_set("TERM") &&
-		    strcmp(getenv("TERM"), "dumb") != 0;
+		*wanted = isatty(fd) && !is_set("NO_COLOR") && term != NULL &&
+		    term[0] != '\0' && strcmp(term, "dumb") != 0;
 	else
 		return err_set(
 		    e, "--color: '%.50s' is none of always, never, auto", when);

@@ -66,7 +66,7 @@ item_new(const struct sqs_message *m, struct err *e)
 {
 	char derived[sizeof("msg_") + 128];
 	char type[EVENT_TEXT_MAX + 1];
-	struct event_line ev;
+	struct event_line ev = {0};
 	struct item *item;
 	bool chosen;
 	char *at;

@@ -115,7 +115,7 @@ int
 prune_forget(struct prune *p, struct err *e)
 {
 	struct args a = {0};
-	int64_t id;
+	int64_t id = 0;
 	int ret;
 
 	args_text(&a, p->o->tenant);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
-/* Heads of HTTP requests and chunk sizes, as whk-recv reads them. */
+/* Heads of HTTP requests and chunk sizes, as common/httpd.c reads them. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../cmd/whk-recv/request.c"
+#include "../../common/httpd-request.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
