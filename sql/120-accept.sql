@@ -242,7 +242,8 @@ BEGIN
 	), row AS (
 		SELECT s.*, CASE
 			WHEN NOT s.special THEN until
-			WHEN s.behind OR s.shut THEN NULL
+			WHEN s.behind OR s.shut
+				OR s.at > now + whk.ahead() THEN NULL
 			WHEN s.at <= now THEN until
 			ELSE s.at END AS next_at
 		FROM slotted s
@@ -272,6 +273,13 @@ BEGIN
 	WHERE r.special AND r.next_at <> until;
 	RETURN due;
 END
+$$;
+
+-- How far ahead rows are given slots of a rate. What is later is parked: it can
+-- still be paused, and has its share of a rate that was changed.
+CREATE OR REPLACE FUNCTION whk.ahead() RETURNS interval
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT interval '10 seconds'
 $$;
 
 -- When the sweep shall look at a webhook that has just got a parked row.

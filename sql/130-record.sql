@@ -442,9 +442,9 @@ END
 $$;
 
 -- Lets out up to count parked rows of a webhook, oldest first, the caller
--- holding its lock: due now, or at the free slots of its rate. Gives the
--- earliest time, or null where none was let out. A webhook that is shut lets
--- out none.
+-- holding its lock: due now, or at the free slots of its rate, which are not
+-- far ahead unless nothing else is out. Gives the earliest time, or null where
+-- none was let out. A webhook that is shut lets out none.
 CREATE OR REPLACE FUNCTION whk.unpark(w whk.webhook, count int,
 	now timestamptz)
 RETURNS timestamptz
@@ -456,8 +456,13 @@ DECLARE
 	step interval := coalesce(interval '1 second' / w.rate, interval '0');
 BEGIN
 	IF w.paused_at IS NOT NULL OR w.disabled_at IS NOT NULL
-			OR w.blocked_until > now THEN
+			OR w.blocked_until > now
+			OR w.unparked > 0 AND slot > now + whk.ahead() THEN
 		RETURN NULL;
+	END IF;
+	IF w.rate IS NOT NULL THEN
+		count := least(count, greatest(1, floor(w.rate * extract(epoch
+			FROM now + whk.ahead() - slot))));
 	END IF;
 	WITH oldest AS (
 		SELECT p.ctid AS tid, row_number() OVER (ORDER BY p.seq) - 1 AS i

@@ -159,6 +159,13 @@ BEGIN
 		IF (changes->>'ordered')::boolean <> (hook.w).ordered THEN
 			PERFORM whk.reorder((hook.w).id);
 		END IF;
+		IF changes ? 'rate' THEN
+			UPDATE whk.webhook w SET next_slot = NULL, unparked = 0,
+				probe_at = whk.probe_time(w, clock_timestamp()
+					- interval '1 second')
+			WHERE w.id = (hook.w).id;
+			PERFORM whk.wake(clock_timestamp());
+		END IF;
 		RETURN NEXT (hook.w).id;
 	END LOOP;
 END
@@ -176,20 +183,24 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- Puts the pending rows of a webhook in the form that its "ordered" asks for,
--- the caller holding its lock: one row of each key in front, the others
--- behind it; or none behind.
+-- the caller holding its lock: one row of each key in front, which has the
+-- lowest seq of them, the others behind it; or none behind.
 CREATE OR REPLACE FUNCTION whk.reorder(id bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
 	UPDATE whk.pending p SET
 		key = x.key,
 		behind = coalesce(x.place > 1, false),
+		seq = CASE WHEN x.place = 1 AND p.seq > x.first
+			THEN x.first - 1 ELSE p.seq END,
 		next_at = CASE WHEN x.place > 1 THEN NULL ELSE p.next_at END
 	FROM (SELECT q.ctid AS tid, CASE WHEN w.ordered
 				THEN coalesce(e.key, '') END AS key,
 			CASE WHEN w.ordered THEN row_number() OVER (
 				PARTITION BY coalesce(e.key, '')
-				ORDER BY q.next_at IS NULL, q.seq) END AS place
+				ORDER BY q.next_at IS NULL, q.seq) END AS place,
+			min(q.seq) OVER (PARTITION BY coalesce(e.key, ''))
+				AS first
 		FROM whk.pending q
 		JOIN whk.webhook w ON w.id = q.webhook
 		LEFT JOIN whk.event e ON e.id = q.event AND e.time = q.time

@@ -173,12 +173,23 @@ rate_kept "... with retries" "$(done_with 7)"
 ok "... of which there were some" test "$(done_with 7)" -gt 100
 clear_all
 
+# What has no slot soon is parked, and so goes as soon as a new rate allows.
+add 8 --rate 5/s "$python_url/fine"
+emit 8 200
+out=$(sql 'SELECT count(*) FROM whk.pending WHERE next_at IS NOT NULL')
+ok "no slots are given far ahead" test "$out" -le 52
+wait_for '[ "$(done_with 8)" -gt 2 ]'
+exits 0 "the rate is raised" whk-set --rate 1000/s 8
+wait_for '[ "$(done_with 8)" -gt 140 ]'
+ok "... and so goes what was parked" test "$(done_with 8)" -gt 140
+clear_all
+
 # --- transfers in flight ---------------------------------------------------
 
-add 8 --max 3 "$python_url/slow?s=0.05"
+add 9 --max 3 "$python_url/slow?s=0.05"
 stop_all "$second_pid" TERM
-emit 8 40
-wait_for '[ "$(done_with 8)" = 40 ]'
+emit 9 40
+wait_for '[ "$(done_with 9)" = 40 ]'
 is "$(jq -s 'map(.now) | max' "$T/python.out")" 3 "--max 3 is three at once"
 clear_all
 
@@ -187,7 +198,7 @@ clear_all
 # in_order: of rude.py's log, the keys are those of the ids modulo 5: nothing
 # of a key comes before all that was before it has been answered 200.
 in_order() {
-	jq -r 'select(.id) | "\(.id[3:]) \(.status)"' "$T/python.out" | awk '
+	jq -r 'select(.id) | "\(.id[4:]) \(.status)"' "$T/python.out" | awk '
 		{ n = $1 + 0; key = n % 5; if (key in last &&
 			!(n == last[key] && status[key] != 200) &&
 			!(n == last[key] + 5 && status[key] == 200)) {
@@ -199,29 +210,49 @@ in_order() {
 }
 
 pipeline second
-add 9 --ordered --schedule 50ms,100ms,150ms "$python_url/fails?most=2"
-emit 9 50 "'key' || i % 5"
-wait_for '[ "$(done_with 9)" -gt 15 ]'
-exits 0 "an ordered webhook is paused" whk-set --pause 9
+add 10 --ordered --schedule 50ms,100ms,150ms "$python_url/fails?most=2"
+emit 10 50 "'key' || i % 5"
+wait_for '[ "$(done_with 10)" -gt 15 ]'
+exits 0 "an ordered webhook is paused" whk-set --pause 10
 emit_more() {
-	sql "SELECT whk.emit('{}', 't9', key => 'key' || i % 5,
-		id => 'e9_' || lpad(i::text, 4, '0'))
+	sql "SELECT whk.emit('{}', 't10', key => 'key' || i % 5,
+		id => 'e10_' || lpad(i::text, 4, '0'))
 		FROM generate_series($1, $2) i" >/dev/null
 }
 emit_more 51 75
-exits 0 "... and resumed" whk-set --resume 9
+exits 0 "... and resumed" whk-set --resume 10
 emit_more 76 100
 wait_for none_pending
 ok "each key goes in order, over retries, a pause and two pipelines" in_order
 is "$(jq -s 'map(select(.status == 200).id) | unique | length' \
 	"$T/python.out")" 100 "... all of it"
-ok "... and some more than once" test "$(done_with 9)" -gt 120
+ok "... and some more than once" test "$(done_with 10)" -gt 120
 is "$(sql "SELECT count(*) FROM whk.attempt WHERE outcome = 'failed'")" 0 \
 	"... none gave up"
 ok "... a key does not wait for another" test \
 	"$(jq -s 'map(.now) | max' "$T/python.out")" -gt 1
 stop_all "$second_pid" TERM
 stop_all "$first_pid" TERM
+clear_all
+
+# Rows that came before the webhook was ordered: one that waits for its retry
+# stays in front, though others are older.
+add 11 "$python_url/fine"
+sql "SELECT whk.pause(ARRAY[11])" >"$T/out"
+emit 11 3 "'k'"
+sql "UPDATE whk.pending SET next_at = now() + interval '1 hour', attempt = 2
+	WHERE event = 'e11_0002'"
+exits 0 "a webhook with a backlog is ordered" whk-set --ordered 11
+sql "SELECT whk.resume(ARRAY[11])" >"$T/out"
+whk-due -1 >lines &
+wait_for '[ "$(sql "SELECT probe_at > now() FROM whk.webhook
+	WHERE id = 11")" = t ]'
+kill $!
+wait $!
+is "$(sql "SELECT string_agg(event, ' ' ORDER BY event) FROM whk.pending
+	WHERE NOT behind")" e11_0002 "... one of its key is in front"
+is "$(sql "SELECT event FROM whk.pending ORDER BY seq LIMIT 1")" e11_0002 \
+	"... and is the next of its key"
 clear_all
 
 # --- after a pause ---------------------------------------------------------
