@@ -306,6 +306,9 @@ BEGIN
 	IF event_id !~ '^[A-Za-z0-9_-]{1,128}$' THEN
 		RAISE 'id: not 1 to 128 of A-Z a-z 0-9 _ -: %', event_id;
 	END IF;
+	IF body IS NULL THEN
+		RAISE 'body: null';
+	END IF;
 	PERFORM whk.accept(ARRAY[event_id], ARRAY[now], ARRAY[type],
 		ARRAY[tenant], ARRAY[key], ARRAY[content_type], ARRAY[body],
 		ARRAY[NULL::text], ARRAY[id IS NOT NULL], interval '0', now);

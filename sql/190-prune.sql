@@ -70,6 +70,24 @@ LANGUAGE sql STABLE AS $$
 	WHERE p.time >= since AND p.time < until
 $$;
 
+-- The transaction from which on a copy that begins now may have missed what is
+-- pending; and those events for which that may be so, or, if it is 0, all. So
+-- nobody waits for what was looked at before.
+CREATE OR REPLACE FUNCTION whk.prune_xid() RETURNS bigint
+LANGUAGE sql VOLATILE AS $$
+	SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+$$;
+
+CREATE OR REPLACE FUNCTION whk.pending_since(xid bigint, since timestamptz,
+	until timestamptz)
+RETURNS TABLE (id text, "time" timestamptz(3))
+LANGUAGE sql VOLATILE AS $$
+	SELECT DISTINCT p.event, p.time FROM whk.pending p
+	WHERE p.time >= since AND p.time < until AND (xid = 0
+		OR age(p.xmin) <= (SELECT 1000 - xid + pg_snapshot_xmax(
+			pg_current_snapshot())::text::bigint))
+$$;
+
 -- The bytes of the bodies of a partition, from a sample.
 CREATE OR REPLACE FUNCTION whk.body_bytes(part text) RETURNS bigint
 LANGUAGE plpgsql STABLE AS $$
@@ -90,9 +108,10 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE
 	n bigint;
 BEGIN
-	EXECUTE format('SELECT count(*) FROM whk.%I e WHERE body IS NOT NULL
-		AND (id, time) NOT IN (SELECT p.id, p.time
-			FROM whk.pending_events(%L, %L) p)',
+	EXECUTE format('SELECT count(*) FROM whk.%I e
+		WHERE e.body IS NOT NULL AND NOT EXISTS (
+			SELECT FROM whk.pending_events(%L, %L) p
+			WHERE p.id = e.id AND p.time = e.time)',
 		part, since, until) INTO n;
 	RETURN n;
 END
@@ -106,6 +125,12 @@ CREATE OR REPLACE FUNCTION whk.prunable(keep_ms bigint, bodies_ms bigint,
 RETURNS TABLE (what text, parent text, part text, day text, rows bigint,
 	bytes bigint, kept bigint)
 LANGUAGE sql STABLE AS $$
+	WITH waiting AS MATERIALIZED (
+		SELECT date_trunc('day', p.time, 'UTC') AS day, count(*) AS n
+		FROM whk.pending_events('-infinity',
+			whk.cutoff(least(keep_ms, bodies_ms), now)) p
+		GROUP BY 1
+	)
 	SELECT 'drop', 'attempt', d.part, whk.day_name(d.day),
 		whk.row_count(d.part), d.bytes, 0
 	FROM whk.days('attempt') d
@@ -114,16 +139,17 @@ LANGUAGE sql STABLE AS $$
 	SELECT * FROM (
 		SELECT 'drop', 'event', d.part, whk.day_name(d.day),
 			whk.row_count(d.part) AS rows, d.bytes,
-			(SELECT count(*) FROM whk.pending_events(d.day,
-				d.until)) AS kept
+			coalesce(w.n, 0) AS kept
 		FROM whk.days('event') d
+		LEFT JOIN waiting w ON w.day = d.day
 		WHERE d.until <= whk.cutoff(keep_ms, now)) x
 	WHERE x.kept <= 1000 OR 2 * x.kept < x.rows
 	UNION ALL
 	SELECT 'slim', 'event', d.part, whk.day_name(d.day),
 		whk.row_count(d.part), whk.body_bytes(d.part),
-		(SELECT count(*) FROM whk.pending_events(d.day, d.until))
+		coalesce(w.n, 0)
 	FROM whk.days('event') d
+	LEFT JOIN waiting w ON w.day = d.day
 	WHERE d.until <= whk.cutoff(bodies_ms, now)
 		AND d.until > whk.cutoff(keep_ms, now)
 		AND (NOT d.slim
@@ -217,7 +243,7 @@ $$;
 CREATE OR REPLACE FUNCTION whk.slim_copy(part text, since_block bigint,
 	until_block bigint)
 RETURNS bigint
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET work_mem = '64MB' AS $$
 DECLARE
 	d record;
 	n bigint;
@@ -225,13 +251,14 @@ BEGIN
 	SELECT * INTO d FROM whk.days('event') x WHERE x.part = slim_copy.part;
 	EXECUTE format('INSERT INTO whk.%I (id, time, type, tenant, key,
 			content_type, webhooks, accepted_at, body)
-		SELECT id, time, type, tenant, key, content_type, webhooks,
-			accepted_at, CASE WHEN (id, time) IN (
-				SELECT p.id, p.time
-				FROM whk.pending_events(%L, %L) p) THEN body END
-		FROM whk.%I
-		WHERE ctid >= ''(%s,0)'' AND ctid < ''(%s,0)''',
-		part || '_new', d.day, d.until, part, since_block, until_block);
+		SELECT e.id, e.time, e.type, e.tenant, e.key, e.content_type,
+			e.webhooks, e.accepted_at,
+			CASE WHEN p.id IS NOT NULL THEN e.body END
+		FROM whk.%I e
+		LEFT JOIN whk.pending_events(%L, %L) p
+			ON p.id = e.id AND p.time = e.time
+		WHERE e.ctid >= ''(%s,0)'' AND e.ctid < ''(%s,0)''',
+		part || '_new', part, d.day, d.until, since_block, until_block);
 	GET DIAGNOSTICS n = ROW_COUNT;
 	RETURN n;
 END
@@ -253,8 +280,10 @@ END
 $$;
 
 -- Puts it in the place of the partition: with what was added meanwhile, and
--- with the bodies of what has become pending meanwhile. True or null.
-CREATE OR REPLACE FUNCTION whk.slim_swap(part text) RETURNS boolean
+-- with the bodies of what has become pending meanwhile, since xid. True or
+-- null.
+CREATE OR REPLACE FUNCTION whk.slim_swap(part text, xid bigint)
+RETURNS boolean
 LANGUAGE plpgsql SET lock_timeout = '100ms' AS $$
 DECLARE
 	d record;
@@ -266,10 +295,10 @@ BEGIN
 	EXECUTE format('INSERT INTO whk.%I SELECT * FROM whk.%I
 		ON CONFLICT DO NOTHING', new, late);
 	EXECUTE format('UPDATE whk.%I n SET body = o.body
-		FROM whk.pending_events(%L, %L) p
+		FROM whk.pending_since(%s, %L, %L) p
 		JOIN whk.%I o ON o.id = p.id AND o.time = p.time
 		WHERE n.id = p.id AND n.time = p.time AND n.body IS NULL',
-		new, d.day, d.until, part);
+		new, xid, d.day, d.until, part);
 	EXECUTE format('ALTER TABLE whk.event DETACH PARTITION whk.%I', part);
 	EXECUTE format('DROP TABLE whk.%I, whk.%I', part, late);
 	PERFORM whk.prune_attach('event', part, d.day, d.until);
@@ -312,9 +341,9 @@ END
 $$;
 
 -- Drops a partition. What was copied of it takes its place or, where that is
--- not much, goes to the default partition; and so does what has become pending
--- or was added meanwhile. Gives how many events are kept, or null.
-CREATE OR REPLACE FUNCTION whk.prune_drop(parent text, part text)
+-- not much, goes to the default partition; and so does what has become pending,
+-- since xid, or was added meanwhile. Gives how many events are kept, or null.
+CREATE OR REPLACE FUNCTION whk.prune_drop(parent text, part text, xid bigint)
 RETURNS bigint
 LANGUAGE plpgsql SET lock_timeout = '100ms' AS $$
 DECLARE
@@ -332,9 +361,9 @@ BEGIN
 				PRIMARY KEY (id, time))', new);
 		END IF;
 		EXECUTE format('INSERT INTO whk.%I SELECT e.*
-			FROM whk.pending_events(%L, %L) p
+			FROM whk.pending_since(%s, %L, %L) p
 			JOIN whk.%I e ON e.id = p.id AND e.time = p.time
-			ON CONFLICT DO NOTHING', new, d.day, d.until, part);
+			ON CONFLICT DO NOTHING', new, xid, d.day, d.until, part);
 	END IF;
 	EXECUTE format('ALTER TABLE whk.%I DETACH PARTITION whk.%I', parent,
 		part);

@@ -141,8 +141,9 @@ BEGIN
 	RETURN QUERY EXECUTE format('SELECT e.id, e.time, e.time < %L
 		FROM (%s) e
 		WHERE (e.time < %1$L OR e.time < %3$L AND e.body IS NOT NULL)
-			AND (e.id, e.time) NOT IN (SELECT p.id, p.time
-				FROM whk.pending_events(''-infinity'', %4$L) p)
+			AND NOT EXISTS (SELECT
+				FROM whk.pending_events(''-infinity'', %4$L) p
+				WHERE p.id = e.id AND p.time = e.time)
 		LIMIT %5$s', old, parts, bare, greatest(old, bare), max);
 END
 $$;
@@ -152,8 +153,7 @@ $$;
 CREATE OR REPLACE FUNCTION whk.rest_take(keep_ms bigint, bodies_ms bigint,
 	max int, now timestamptz DEFAULT clock_timestamp())
 RETURNS bigint
-LANGUAGE plpgsql SET lock_timeout = '100ms' SET enable_seqscan = off
-SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+LANGUAGE plpgsql SET lock_timeout = '100ms' AS $$
 #variable_conflict use_column
 DECLARE
 	ids text[];
@@ -171,11 +171,10 @@ BEGIN
 	SELECT array_agg(i.id), array_agg(i.time), array_agg(i.goes)
 	INTO ids, times, goes
 	FROM unnest(ids, times, goes) AS i(id, time, goes)
-	WHERE (i.id, i.time) NOT IN (
-		SELECT p.id, p.time FROM whk.pending_events(
-			(SELECT min(x) FROM unnest(times) x),
-			(SELECT max(x) + interval '1 s'
-				FROM unnest(times) x)) p);
+	WHERE NOT EXISTS (SELECT FROM whk.pending p
+		WHERE p.event = i.id AND p.time = i.time
+			AND p.time >= (SELECT min(x) FROM unnest(times) x)
+			AND p.time <= (SELECT max(x) FROM unnest(times) x));
 	INSERT INTO whk.event_rest
 	SELECT e.* FROM unnest(ids, times) AS i(id, time)
 	JOIN whk.event e ON e.id = i.id AND e.time = i.time;

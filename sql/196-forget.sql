@@ -234,11 +234,11 @@ LANGUAGE sql STABLE AS $$
 	)
 	SELECT (SELECT count(*) FROM hook), (SELECT count(*) FROM mine),
 		(SELECT count(*) FROM whk.attempt a
-			WHERE a.webhook IN (SELECT h.id FROM hook h)
-				OR (a.event, a.time) IN (
-					SELECT m.id, m.time FROM mine m)),
+			LEFT JOIN mine m ON m.id = a.event AND m.time = a.time
+			LEFT JOIN hook h ON h.id = a.webhook
+			WHERE m.id IS NOT NULL OR h.id IS NOT NULL),
 		(SELECT count(*) FROM whk.pending p
-			WHERE p.webhook IN (SELECT h.id FROM hook h)
-				OR (p.event, p.time) IN (
-					SELECT m.id, m.time FROM mine m))
+			LEFT JOIN mine m ON m.id = p.event AND m.time = p.time
+			LEFT JOIN hook h ON h.id = p.webhook
+			WHERE m.id IS NOT NULL OR h.id IS NOT NULL)
 $$;

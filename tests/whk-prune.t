@@ -473,7 +473,7 @@ partition 96 >"$T/made"
 fill 96 $big "$(printf '%0500d' 0)"
 waits e96_7
 began=$(date +%s%N)
-sql "SELECT whk.prune_drop('event', 'event_$(compact 96)')" >"$T/out"
+sql "SELECT whk.prune_drop('event', 'event_$(compact 96)', 0)" >"$T/out"
 ms=$((($(date +%s%N) - began) / 1000000))
 diag "a day of $big events was dropped in $ms ms"
 ok "a day is dropped in moments" test "$ms" -lt 1000

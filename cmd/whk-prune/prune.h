@@ -12,8 +12,9 @@
  * one function of sql/190-prune.sql and those after it, in one transaction.
  */
 
-/* Blocks that are copied, or read for a file, in one transaction. */
+/* Blocks that are read for a file, or copied, in one transaction. */
 #define SPAN 4096
+#define COPY_SPAN 16384
 
 struct options {
 	int64_t keep_ms, bodies_ms, wait_ms;

@@ -83,7 +83,7 @@ watch(struct prune *p, const struct item *it, int64_t *blocks, struct err *e)
 	if (prune_patient_of(
 		p, "SELECT whk.prune_watch($1)", it->part, blocks, e) == -1)
 		return -1;
-	if (p->o->export == NULL)
+	if (p->o->export == NULL || *blocks == 0)
 		return 0;
 	return prune_export(p, it->parent, it->part, it->day, true, *blocks, e);
 }
@@ -93,8 +93,9 @@ static int
 copy(struct prune *p, const char *sql, const char *name, const char *doing,
     const char *day, int64_t blocks, struct err *e)
 {
-	for (int64_t at = 0; at < blocks; at += SPAN) {
-		int64_t end = at + SPAN < blocks ? at + SPAN : blocks, n;
+	for (int64_t at = 0; at < blocks; at += COPY_SPAN) {
+		int64_t end = at + COPY_SPAN < blocks ? at + COPY_SPAN : blocks,
+			n;
 		struct args a = {0};
 		int ret;
 
@@ -110,16 +111,18 @@ copy(struct prune *p, const char *sql, const char *name, const char *doing,
 	return 0;
 }
 
-/* Copies what is kept of a day, where it is much. */
+/* Copies what is kept of a day, where it is much; *xid: since when. */
 static int
-keep(struct prune *p, const struct item *it, struct err *e)
+keep(struct prune *p, const struct item *it, int64_t *xid, struct err *e)
 {
 	int64_t n;
 
+	*xid = 0;
 	if (it->kept <= 1000)
 		return 0;
 	prune_progress(p, "keeping some of", it->day, -1);
-	if (prune_number_of(p,
+	if (prune_number(p, "SELECT whk.prune_xid()", NULL, xid, e) == -1 ||
+	    prune_number_of(p,
 		"SELECT (whk.prune_stage($1)::text IS NULL)::int", it->part, &n,
 		e) == -1)
 		return -1;
@@ -130,16 +133,18 @@ int
 prune_drop(struct prune *p, const struct item *it, struct err *e)
 {
 	struct args a = {0};
-	int64_t blocks, kept;
+	int64_t blocks, kept, xid;
 	int ret;
 
 	if (p->o->export != NULL && watch(p, it, &blocks, e) == -1)
 		return -1;
-	if (keep(p, it, e) == -1)
+	if (keep(p, it, &xid, e) == -1)
 		return -1;
 	args_text(&a, it->parent);
 	args_text(&a, it->part);
-	ret = prune_patient(p, "SELECT whk.prune_drop($1, $2)", &a, &kept, e);
+	args_long(&a, xid);
+	ret =
+	    prune_patient(p, "SELECT whk.prune_drop($1, $2, $3)", &a, &kept, e);
 	args_free(&a);
 	if (ret == -1)
 		return -1;
@@ -153,21 +158,36 @@ prune_drop(struct prune *p, const struct item *it, struct err *e)
 	return 0;
 }
 
+/* Puts a copy in the place of its day; what is pending changed since xid. */
+static int
+swap(struct prune *p, const struct item *it, int64_t xid, struct err *e)
+{
+	struct args a = {0};
+	int64_t n;
+	int ret;
+
+	args_text(&a, it->part);
+	args_long(&a, xid);
+	ret = prune_patient(p, "SELECT whk.slim_swap($1, $2)::int", &a, &n, e);
+	args_free(&a);
+	return ret;
+}
+
 int
 prune_slim(struct prune *p, const struct item *it, struct err *e)
 {
-	int64_t blocks, n;
+	int64_t blocks, n, xid;
 
 	if (watch(p, it, &blocks, e) == -1 ||
 	    prune_number_of(p,
 		"SELECT (whk.prune_stage($1)::text IS NULL)::int", it->part, &n,
 		e) == -1 ||
+	    prune_number(p, "SELECT whk.prune_xid()", NULL, &xid, e) == -1 ||
 	    copy(p, "SELECT whk.slim_copy($1, $2, $3)", it->part,
 		"taking the bodies of", it->day, blocks, e) == -1 ||
 	    prune_number_of(p, "SELECT (whk.slim_index($1)::text IS NULL)::int",
 		it->part, &n, e) == -1 ||
-	    prune_patient_of(
-		p, "SELECT whk.slim_swap($1)::int", it->part, &n, e) == -1)
+	    swap(p, it, xid, e) == -1)
 		return -1;
 	p->bodies += it->rows - it->kept;
 	prune_say(p, "%s: %lld bodies dropped, %lld kept", it->day,
