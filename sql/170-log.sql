@@ -297,6 +297,9 @@ DECLARE
 	path text;
 	said text[] := '{}';
 BEGIN
+	IF body IS NULL THEN
+		RETURN 'the body is no longer kept';
+	END IF;
 	FOR path IN SELECT DISTINCT m[1] FROM regexp_matches(filter::text,
 		'(\$(?:\.(?:"[^"]*"|\*)|\[[^]]*\])+)', 'g') m
 	LOOP

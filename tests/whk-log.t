@@ -229,6 +229,21 @@ is "$(grep -c 'the secret of that time is not known any more' out)" 1 \
 is "$(grep -c '> webhook-signature' out)" 1 "but after that"
 sql "UPDATE whk.secret SET created_at = '2026-11-01'"
 
+sql "CREATE TABLE kept AS SELECT body FROM whk.event WHERE id = 'msg_story';
+	UPDATE whk.event SET body = NULL WHERE id = 'msg_story'"
+exits 0 "a story whose body is gone" whk-log msg_story
+out_like '^body      it is no longer kept \(whk-prune\)$' "it says so"
+is "$(grep -c 'signature cannot be told without the body' out)" 2 \
+	"and that it cannot sign"
+exits 1 "--raw without a body" whk-log --raw msg_story
+err_is 'whk-log: msg_story: its body is no longer kept (whk-prune)' "says so"
+exits 1 "--curl without a body" whk-log --curl msg_story 1
+err_is 'whk-log: msg_story: its body is no longer kept (whk-prune)' "says so"
+run whk-log --why 1 msg_story
+out_like '^no   filter .*, where the body is no longer kept$' "and --why"
+sql "UPDATE whk.event SET body = (SELECT body FROM kept)
+	WHERE id = 'msg_story'; DROP TABLE kept"
+
 # --- why ---------------------------------------------------------------------
 
 exits 0 "--why" whk-log --why 1 msg_story

@@ -113,10 +113,11 @@ show_request(struct log *l, const struct event *ev, const PGresult *r, int row,
 		for (size_t i = 0; i < s.request.count; i++)
 			show_line(&l->out, out, s.request.headers[i]);
 		if (s.keys.count == 0)
-			buf_fmt(&l->out,
-			    "%s(the secret of that time is not known any "
-			    "more)\n",
-			    out);
+			buf_fmt(&l->out, "%s(%s)\n", out,
+			    ev->body == NULL ? "its signature cannot be told "
+					       "without the body"
+					     : "the secret of that time is not "
+					       "known any more");
 	}
 	sending_free(&s);
 	return ret;

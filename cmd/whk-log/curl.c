@@ -196,6 +196,8 @@ curl_run(struct log *l, char **operands, int count, struct err *e)
 	int ret = event_find(l, operands[0], &ev, e);
 
 	if (ret == 0)
+		ret = event_body(&ev, e);
+	if (ret == 0)
 		ret = make(l, &ev, &w, e);
 	event_free(&ev);
 	return ret;

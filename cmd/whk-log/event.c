@@ -96,9 +96,17 @@ event_find(struct log *l, const char *word, struct event *ev, struct err *e)
 	ev->accepted_ms = db_long(r, 0, 4);
 	ev->same_id = db_long(r, 0, 5);
 	ev->now_ms = db_long(r, 0, 6);
-	ev->body = PQgetvalue(r, 0, 7);
+	ev->body = db_text(r, 0, 7);
 	ev->body_len = (size_t)PQgetlength(r, 0, 7);
 	return 0;
+}
+
+int
+event_body(const struct event *ev, struct err *e)
+{
+	if (ev->body != NULL)
+		return 0;
+	return err_set(e, "%s: its body is no longer kept (whk-prune)", ev->id);
 }
 
 void

@@ -63,8 +63,8 @@ struct event {
 	int64_t time_ms;
 	const char *type, *tenant, *key, *content_type; /* NULL: none */
 	int64_t accepted_ms, now_ms;
-	int64_t same_id; /* others of its id */
-	const char *body;
+	int64_t same_id;  /* others of its id */
+	const char *body; /* NULL: it is no longer kept */
 	size_t body_len;
 };
 
@@ -104,6 +104,8 @@ int
 event_find(struct log *l, const char *word, struct event *ev, struct err *e);
 /* Makes sure that there is just one of that name: its id. */
 int event_id(struct log *l, const char *word, struct event *ev, struct err *e);
+/* Makes sure that there is its body. */
+int event_body(const struct event *ev, struct err *e);
 void event_free(struct event *ev);
 
 /* story.c */
@@ -113,7 +115,8 @@ int raw_run(struct log *l, const char *word, struct err *e);
 /* sending.c */
 /*
  * What an attempt at a webhook is sent with, as the webhook is now, signed by
- * the secrets in force at that time of which there is still something known.
+ * the secrets in force at that time of which there is still something known,
+ * and by none if the body is no longer kept.
  * sending_free() in any case.
  */
 struct sending {

@@ -41,7 +41,8 @@ sending_make(struct log *l, const struct event *ev, int64_t webhook,
 	if (db_text(s->r, 0, 1) != NULL)
 		p.content_type = db_text(s->r, 0, 1);
 	p.own = db_text(s->r, 0, 2);
-	if (request_keys_read(&s->keys, db_text(s->r, 0, 3), e) == -1)
+	if (ev->body != NULL &&
+	    request_keys_read(&s->keys, db_text(s->r, 0, 3), e) == -1)
 		return -1;
 	return request_make(&s->request, &p, e);
 }

@@ -51,6 +51,10 @@ show_body(struct log *l, const struct event *ev)
 {
 	size_t shown = ev->body_len < LOG_SHOWN ? ev->body_len : LOG_SHOWN;
 
+	if (ev->body == NULL) {
+		field(l, "body", "it is no longer kept (whk-prune)");
+		return;
+	}
 	buf_fmt(&l->out, "body      %zu bytes of ", ev->body_len);
 	if (ev->content_type == NULL)
 		buf_text(&l->out, "application/json");
@@ -303,6 +307,8 @@ raw_run(struct log *l, const char *word, struct err *e)
 	struct event ev = {0};
 	int ret = event_find(l, word, &ev, e);
 
+	if (ret == 0)
+		ret = event_body(&ev, e);
 	if (ret == 0)
 		buf_add(&l->out, ev.body, ev.body_len);
 	event_free(&ev);
