@@ -7,9 +7,11 @@ version=$(sed -n 's/^VERSION = //p' "$TOP/Makefile")
 programs=$(cd "$TOP/cmd" && for f in whk-*.c; do echo "${f%.c}"; done)
 real=${WHK_TEST_BIN:-$BUILD} # under valgrind, those in $BUILD are scripts
 
+dotted=$(printf '%s' "$version" | sed 's/\./\\./g')
+
 like "$version" '^[0-9]+\.[0-9]+\.[0-9]+$' "there is a version"
 is "$(cd "$TOP" && git ls-files 2>/dev/null | grep -vE '^(Makefile|tests/fuzz/corpus/.*)$' |
-	tr '\n' '\0' | xargs -0r grep -lE "(^|[^0-9.])$version([^0-9.]|$)")" '' \
+	tr '\n' '\0' | xargs -0r grep -lE "(^|[^0-9.])$dotted([^0-9.]|$)")" '' \
 	"and one place that knows it"
 
 # Bad usage: 2, a word on stderr, nothing on stdout.

@@ -117,7 +117,6 @@ sql "UPDATE whk.webhook SET events = '{}' WHERE id = 1;
 # --- the pipe -----------------------------------------------------------------
 
 # Lines are in the pipe when everybody dies.
-emit pipe 40
 mkfifo "$T/fifo"
 # A pipeline of two that can be reached one by one.
 pipeline() {
@@ -128,6 +127,7 @@ pipeline() {
 }
 pipeline
 kill -STOP "$send_pid"
+emit pipe 40
 wait_for '[ "$(stored pipe)" = 40 ] && [ "$(left)" = 0 ]'
 crash "$poll_pid"
 crash "$send_pid"
