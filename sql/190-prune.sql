@@ -363,7 +363,8 @@ BEGIN
 		EXECUTE format('INSERT INTO whk.%I SELECT e.*
 			FROM whk.pending_since(%s, %L, %L) p
 			JOIN whk.%I e ON e.id = p.id AND e.time = p.time
-			ON CONFLICT DO NOTHING', new, xid, d.day, d.until, part);
+			ON CONFLICT DO NOTHING', new, xid, d.day, d.until,
+			part);
 	END IF;
 	EXECUTE format('ALTER TABLE whk.%I DETACH PARTITION whk.%I', parent,
 		part);
