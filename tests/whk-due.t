@@ -173,7 +173,7 @@ stop_all "$sleeper_pid"
 sql "DELETE FROM whk.pending"
 fill twice
 kill -TERM "$due_pid"
-wait_for "grep -q '^SigCgt:.*0000$' /proc/$due_pid/status"
+wait_for "grep -q '^SigCgt:.*[012389ab]...$' /proc/$due_pid/status"
 stop "$due_pid"
 status_is 143 "SIGTERM twice kills"
 stop_all "$sleeper_pid"

@@ -201,7 +201,7 @@ status_is 0 "SIGTERM with a full pipe: it ends when all is read"
 reap "$reader_pid"
 is "$(wc -l <"$T/reader.out")" 1000 "all lines"
 fill twice
-wait_for "grep -q '^SigCgt:.*0000$' /proc/$send_pid/status"
+wait_for "grep -q '^SigCgt:.*[012389ab]...$' /proc/$send_pid/status"
 stop "$send_pid"
 status_is 143 "SIGTERM twice kills"
 stop_all "$sleeper"
@@ -212,7 +212,7 @@ seq 20 | sed 's/.*/{"type":"hang","body":&}/' >&3
 kill -CONT "$send_pid"
 wait_for '[ "$(sql "SELECT count(*) FROM whk.pending")" = 20 ]'
 kill -TERM "$send_pid"
-wait_for "grep -q '^SigCgt:.*0000$' /proc/$send_pid/status"
+wait_for "grep -q '^SigCgt:.*[012389ab]...$' /proc/$send_pid/status"
 stop "$send_pid" INT
 status_is 130 "SIGTERM and then SIGINT kill, too"
 sql 'DELETE FROM whk.pending'
