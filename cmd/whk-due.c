@@ -15,6 +15,7 @@
 #include "cli.h"
 #include "db.h"
 #include "line.h"
+#include "log.h"
 #include "loop.h"
 #include "output.h"
 
@@ -36,6 +37,7 @@
 #define UPKEEP_MS 3600000
 
 struct options {
+	const char *log_format;
 	int64_t lease_ms;
 	bool follow, once, verbose;
 };
@@ -49,8 +51,10 @@ static const struct cli_option options[] = {
 	"go on for ever: wait for what comes due", NULL, 0, 0},
     {'l', "lease", "TIME", CLI_DURATION, OPT(lease_ms),
 	"how long the reader may take", "WHK_LEASE", 1000, 43200000},
+    {0, "log-format", "FORMAT", CLI_STRING, OPT(log_format),
+	"of messages: text, json or logfmt", "WHK_LOG_FORMAT", 0, 0},
     {'v', "verbose", NULL, CLI_FLAG, OPT(verbose),
-	"say at the end how many there were", NULL, 0, 0},
+	"say each event, and at the end how many there were", NULL, 0, 0},
 };
 
 static const struct cli cli = {
@@ -63,6 +67,7 @@ static const struct cli cli = {
 
 struct due {
 	const struct options *o;
+	const struct log *log;
 	struct loop loop;
 	struct db *db;
 	struct output *output;
@@ -97,7 +102,7 @@ end(struct due *d, int status)
 static void
 give_up(struct due *d, const struct err *e)
 {
-	warnx("%s", e->msg);
+	log_say(d->log, LOG_ERROR, "%s", e->msg);
 	d->trouble = true;
 	end(d, err_status(e));
 }
@@ -188,6 +193,17 @@ static const char claim_sql[] =
     "webhook, lease_ms FROM whk.claim($1::int, $2 * interval '1 ms')";
 
 static void
+say_printed(const struct due *d, const struct event_line *ev, int64_t webhook)
+{
+	const struct log_field fields[] = {{"event", ev->id, 0},
+	    {"webhook", NULL, webhook}, {"attempt", NULL, ev->attempt}};
+
+	log_tell(d->log, LOG_TELL, fields, 3,
+	    "event %s, webhook %lld: attempt %d is due", ev->id,
+	    (long long)webhook, ev->attempt);
+}
+
+static void
 print(struct due *d, const PGresult *r, int row)
 {
 	int64_t webhook = db_long(r, row, 8);
@@ -210,11 +226,13 @@ print(struct due *d, const PGresult *r, int row)
 	line_event_write(&d->line, &ev);
 	if (d->line.failed) {
 		/* the lease ends, and it is due again */
-		warnx("event %s: out of memory", ev.id);
+		log_say(d->log, LOG_WARN, "event %s: out of memory", ev.id);
 		return;
 	}
 	output_line(d->output, d->line.data, d->line.len);
 	d->printed++;
+	if (d->o->verbose)
+		say_printed(d, &ev, webhook);
 }
 
 /* So many rows as will be of about the right size if they are like these. */
@@ -298,10 +316,11 @@ notified(void *arg, const char *channel, const char *payload)
 static void
 upkept(void *arg, const struct err *e, const PGresult *r)
 {
-	(void)arg;
+	const struct due *d = arg;
+
 	(void)r;
 	if (e != NULL)
-		warnx("%s", e->msg);
+		log_say(d->log, LOG_WARN, "%s", e->msg);
 }
 
 static void
@@ -315,7 +334,7 @@ upkeep(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (db_call(d->db, "SELECT whk.upkeep()", &none, upkept, d, &e) == -1)
-		warnx("%s", e.msg);
+		log_say(d->log, LOG_WARN, "%s", e.msg);
 	event_add(d->upkeep, &tv);
 }
 
@@ -332,7 +351,7 @@ db_trouble(void *arg, const struct err *e)
 	if (d->ending)
 		end(d, 0);
 	else
-		warnx("%s: waiting for it", e->msg);
+		log_say(d->log, LOG_WARN, "%s: waiting for it", e->msg);
 }
 
 static void
@@ -341,7 +360,7 @@ db_over(void *arg)
 	struct due *d = arg;
 
 	d->trouble = false;
-	warnx("the database is there again");
+	log_say(d->log, LOG_NOTE, "the database is there again");
 	claim(d);
 }
 
@@ -363,7 +382,7 @@ output_failed(void *arg, const struct err *e)
 
 	/* in a pipeline that stops, its reader may end first */
 	if (!d->loop.stopping) {
-		warnx("stdout: %s", e->msg);
+		log_say(d->log, LOG_ERROR, "stdout: %s", e->msg);
 		d->status = 1;
 	}
 	loop_break(&d->loop);
@@ -409,25 +428,36 @@ close_all(struct due *d)
 	loop_free(&d->loop);
 }
 
-static int
-run(const struct options *o)
+/* What there was, as it ends. */
+static void
+say_end(const struct due *d)
 {
-	struct due d = {.o = o, .rows = CLAIM_FIRST};
+	const struct log_field fields[] = {{"printed", NULL, d->printed}};
+
+	if (d->o->verbose || log_kept(d->log))
+		log_tell(d->log, LOG_TELL, fields, 1, "%lld printed",
+		    (long long)d->printed);
+}
+
+static int
+run(const struct options *o, const struct log *log)
+{
+	struct due d = {.o = o, .log = log, .rows = CLAIM_FIRST};
 	struct err e;
 
+	log_begin(log);
 	if (open_all(&d, &e) == -1) {
-		warnx("%s", e.msg);
+		log_say(log, LOG_ERROR, "%s", e.msg);
 		d.status = err_status(&e);
 	} else {
 		upkeep(-1, 0, &d);
 		claim(&d);
 		if (loop_run(&d.loop, &e) == -1) {
-			warnx("%s", e.msg);
+			log_say(log, LOG_ERROR, "%s", e.msg);
 			d.status = 1;
 		}
 	}
-	if (o->verbose)
-		warnx("%lld printed", (long long)d.printed);
+	say_end(&d);
 	close_all(&d);
 	return d.status;
 }
@@ -436,6 +466,8 @@ int
 main(int argc, char **argv)
 {
 	struct options o = {.lease_ms = 300000};
+	struct log log;
+	struct err e;
 	int first, status;
 
 	setprogname(cli.name);
@@ -446,7 +478,11 @@ main(int argc, char **argv)
 		warnx("-1 and -f exclude each other");
 		return 2;
 	}
-	status = run(&o);
+	if (log_init(&log, stderr, cli.name, o.log_format, &e) == -1) {
+		warnx("%s", e.msg);
+		return 2;
+	}
+	status = run(&o, &log);
 	cli_free(&cli, &o);
 	return status;
 }

@@ -17,6 +17,7 @@
 #include "clock.h"
 #include "db.h"
 #include "http.h"
+#include "log.h"
 #include "loop.h"
 #include "output.h"
 #include "sqs.h"
@@ -38,7 +39,7 @@
 #define PEEK_HIDDEN 5
 
 struct options {
-	const char *queue;
+	const char *queue, *log_format;
 	int64_t lease_ms, number, receives;
 	bool once, peek, verbose;
 };
@@ -58,8 +59,10 @@ static const struct cli_option options[] = {
 	"requests for messages at once", NULL, 1, RECEIVES_MAX},
     {'p', "peek", NULL, CLI_FLAG, OPT(peek),
 	"print only: neither store nor delete", NULL, 0, 0},
+    {0, "log-format", "FORMAT", CLI_STRING, OPT(log_format),
+	"of messages: text, json or logfmt", "WHK_LOG_FORMAT", 0, 0},
     {'v', "verbose", NULL, CLI_FLAG, OPT(verbose),
-	"say at the end how many there were", NULL, 0, 0},
+	"say each event, and at the end how many there were", NULL, 0, 0},
 };
 
 static const struct cli cli = {
@@ -78,6 +81,7 @@ struct receive {
 
 struct poll {
 	const struct options *o;
+	const struct log *log;
 	struct loop loop;
 	struct http *http;
 	struct sqs *sqs;
@@ -153,7 +157,7 @@ static void
 give_up(struct poll *p, const struct err *e)
 {
 	if (!p->gave_up)
-		warnx("%s", e->msg);
+		log_say(p->log, LOG_ERROR, "%s", e->msg);
 	p->gave_up = true;
 	deletes_hurry(&p->deletes);
 	end(p, err_status(e));
@@ -168,11 +172,21 @@ print(struct poll *p, const struct event_line *ev)
 	line_event_write(&p->line, ev);
 	if (p->line.failed) {
 		/* stored and leased: it comes again through whk-due */
-		warnx("%s: out of memory", ev->id);
+		log_say(p->log, LOG_WARN, "%s: out of memory", ev->id);
 		return;
 	}
 	output_line(p->output, p->line.data, p->line.len);
 	p->printed++;
+}
+
+/* With -v: what became of an event. */
+static void
+say_event(const struct poll *p, const char *id, const char *what)
+{
+	const struct log_field fields[] = {{"event", id, 0}, {"what", what, 0}};
+
+	if (p->o->verbose)
+		log_tell(p->log, LOG_TELL, fields, 2, "event %s: %s", id, what);
 }
 
 /* What became of one message: print it if somebody is to have it now. */
@@ -182,7 +196,7 @@ accepted_one(struct poll *p, const PGresult *r, int n, struct item *item)
 	struct accept_row row;
 
 	if (accept_row(r, n, &row) == -1) {
-		warnx("%s: out of memory", item->event.id);
+		log_say(p->log, LOG_WARN, "%s: out of memory", item->event.id);
 		return;
 	}
 	if (!row.fresh)
@@ -195,6 +209,10 @@ accepted_one(struct poll *p, const PGresult *r, int n, struct item *item)
 		print(p, &item->event);
 		item->event.to = NULL;
 	}
+	say_event(p, item->event.id,
+	    row.to != NULL  ? "printed"
+		: row.fresh ? "stored, for nobody now"
+			    : "a repeat");
 	free(row.to);
 	free(row.missing);
 }
@@ -248,7 +266,7 @@ take(struct poll *p, const struct sqs_message *m)
 	item = item_new(m, &e);
 	if (item == NULL) {
 		p->bad++;
-		warnx("message %s: %s: left in the queue",
+		log_say(p->log, LOG_WARN, "message %s: %s: left in the queue",
 		    m->message_id != NULL ? m->message_id : "without an id",
 		    e.msg);
 		return;
@@ -261,7 +279,8 @@ take(struct poll *p, const struct sqs_message *m)
 	}
 	if (batch_add(&p->gathering, item) == -1) {
 		/* not stored, not deleted: the queue gives it again */
-		warnx("message %s: out of memory", m->message_id);
+		log_say(p->log, LOG_WARN, "message %s: out of memory",
+		    m->message_id);
 		free(item);
 		return;
 	}
@@ -285,7 +304,7 @@ queue_failed(struct poll *p, const struct err *e)
 		return; /* one of several that failed at once */
 	ms = backoff_fail(&p->backoff, &first);
 	if (first)
-		warnx("%s: trying again", e->msg);
+		log_say(p->log, LOG_WARN, "%s: trying again", e->msg);
 	p->queue_trouble = true;
 	tv = (struct timeval){ms / 1000, ms % 1000 * 1000};
 	event_add(p->again, &tv);
@@ -309,7 +328,8 @@ peek_on(struct poll *p)
 	if (p->ending ||
 	    clock_steady_ms() - p->began_ms < PEEK_HIDDEN * 1000 - 500)
 		return;
-	warnx("there may be more: it looks for %d seconds", PEEK_HIDDEN);
+	log_say(p->log, LOG_WARN, "there may be more: it looks for %d seconds",
+	    PEEK_HIDDEN);
 	end(p, 0);
 }
 
@@ -331,7 +351,7 @@ received(void *arg, const struct err *e, const struct sqs_message *messages,
 	}
 	p->queue_trouble = false;
 	if (backoff_ok(&p->backoff))
-		warnx("the queue answers again");
+		log_say(p->log, LOG_NOTE, "the queue answers again");
 	adapt(p, count);
 	if (count > 0)
 		p->large = 0;
@@ -427,7 +447,7 @@ db_trouble(void *arg, const struct err *e)
 	if (p->loop.stopping)
 		go_on(p);
 	else
-		warnx("%s: waiting for it", e->msg);
+		log_say(p->log, LOG_WARN, "%s: waiting for it", e->msg);
 }
 
 static void
@@ -436,7 +456,7 @@ db_over(void *arg)
 	struct poll *p = arg;
 
 	p->db_trouble = false;
-	warnx("the database is there again");
+	log_say(p->log, LOG_NOTE, "the database is there again");
 	go_on(p);
 }
 
@@ -455,7 +475,7 @@ output_failed(void *arg, const struct err *e)
 	if (p->loop.stopping) {
 		end(p, 0);
 	} else {
-		warnx("stdout: %s", e->msg);
+		log_say(p->log, LOG_ERROR, "stdout: %s", e->msg);
 		end(p, 1);
 	}
 	go_on(p);
@@ -480,10 +500,11 @@ deleted(void *arg)
 static void
 upkept(void *arg, const struct err *e, const PGresult *r)
 {
-	(void)arg;
+	const struct poll *p = arg;
+
 	(void)r;
 	if (e != NULL)
-		warnx("%s", e->msg);
+		log_say(p->log, LOG_WARN, "%s", e->msg);
 }
 
 static const struct db_handler db_handler = {db_trouble, db_over, NULL};
@@ -518,8 +539,8 @@ open_all(struct poll *p, struct err *e)
 	if (p->sqs == NULL || p->output == NULL)
 		return -1;
 	if (output_watch(p->output, e) == -1 ||
-	    deletes_init(&p->deletes, p->loop.base, p->sqs, deleted, p, e) ==
-		-1)
+	    deletes_init(
+		&p->deletes, p->loop.base, p->sqs, p->log, deleted, p, e) == -1)
 		return -1;
 	return open_database(p, e);
 }
@@ -540,32 +561,45 @@ close_all(struct poll *p)
 	loop_free(&p->loop);
 }
 
+/* What there was, as it ends. */
+static void
+say_end(const struct poll *p)
+{
+	const struct log_field fields[] = {{"printed", NULL, p->printed},
+	    {"repeats", NULL, p->repeats}, {"bad", NULL, p->bad}};
+
+	if (p->o->verbose || log_kept(p->log))
+		log_tell(p->log, LOG_TELL, fields, 3,
+		    "%lld printed, %lld repeats, %lld bad",
+		    (long long)p->printed, (long long)p->repeats,
+		    (long long)p->bad);
+}
+
 static int
-run(const struct options *o)
+run(const struct options *o, const struct log *log)
 {
 	struct poll p = {
 	    .o = o,
+	    .log = log,
 	    .wanted = 1,
 	    .backoff = {.min_ms = 200, .max_ms = 30000},
 	    .began_ms = clock_steady_ms(),
 	};
 	struct err e = {.msg = "out of memory", .temporary = true};
 
+	log_begin(log);
 	batch_init(&p.gathering);
 	if (open_all(&p, &e) == -1) {
-		warnx("%s", e.msg);
+		log_say(log, LOG_ERROR, "%s", e.msg);
 		p.status = err_status(&e);
 	} else {
 		receive_more(&p);
 		if (loop_run(&p.loop, &e) == -1) {
-			warnx("%s", e.msg);
+			log_say(log, LOG_ERROR, "%s", e.msg);
 			p.status = 1;
 		}
 	}
-	if (o->verbose)
-		warnx("%lld printed, %lld repeats, %lld bad",
-		    (long long)p.printed, (long long)p.repeats,
-		    (long long)p.bad);
+	say_end(&p);
 	if (p.status == 0 && p.bad > 0)
 		p.status = 1;
 	close_all(&p);
@@ -576,6 +610,8 @@ int
 main(int argc, char **argv)
 {
 	struct options o = {.lease_ms = 300000, .receives = 16};
+	struct log log;
+	struct err e;
 	int first, status;
 
 	setprogname(cli.name);
@@ -586,7 +622,11 @@ main(int argc, char **argv)
 		warnx("no queue: give -q or set WHK_QUEUE_URL");
 		return 2;
 	}
-	status = run(&o);
+	if (log_init(&log, stderr, cli.name, o.log_format, &e) == -1) {
+		warnx("%s", e.msg);
+		return 2;
+	}
+	status = run(&o, &log);
 	cli_free(&cli, &o);
 	return status;
 }

@@ -34,8 +34,10 @@ static const struct cli_option options[] = {
 	"for events that are stored here", "WHK_LEASE", 1000, 43200000},
     {'n', "dry-run", NULL, CLI_FLAG, OPT(dry),
 	"show the requests, send and store nothing", NULL, 0, 0},
+    {0, "log-format", "FORMAT", CLI_STRING, OPT(log_format),
+	"of messages: text, json or logfmt", "WHK_LOG_FORMAT", 0, 0},
     {'v', "verbose", NULL, CLI_FLAG, OPT(verbose),
-	"say at the end how many there were", NULL, 0, 0},
+	"say each attempt, and at the end how many there were", NULL, 0, 0},
 };
 
 static const struct cli cli = {
@@ -80,7 +82,7 @@ send_go_on(struct send *s)
 void
 send_give_up(struct send *s, const struct err *e)
 {
-	warnx("%s", e->msg);
+	log_say(s->log, LOG_ERROR, "%s", e->msg);
 	s->status = err_status(e);
 	loop_break(&s->loop);
 }
@@ -119,7 +121,7 @@ db_trouble(void *arg, const struct err *e)
 		return;
 	}
 	s->db_trouble = true;
-	warnx("%s: waiting for it", e->msg);
+	log_say(s->log, LOG_WARN, "%s: waiting for it", e->msg);
 	send_go_on(s);
 }
 
@@ -130,7 +132,7 @@ db_over(void *arg)
 
 	s->db_trouble = false;
 	event_del(s->late);
-	warnx("the database is there again");
+	log_say(s->log, LOG_NOTE, "the database is there again");
 	send_go_on(s);
 }
 
@@ -150,7 +152,7 @@ output_failed(void *arg, const struct err *e)
 	struct send *s = arg;
 
 	if (!s->loop.stopping) {
-		warnx("stdout: %s", e->msg);
+		log_say(s->log, LOG_ERROR, "stdout: %s", e->msg);
 		s->status = 1;
 	}
 	s->closed = true;
@@ -232,23 +234,36 @@ close_all(struct send *s)
 	loop_free(&s->loop);
 }
 
-static int
-run(const struct options *o)
+/* What there was, as it ends. */
+static void
+say_end(const struct send *s)
 {
-	struct send s = {.o = o};
+	const struct log_field fields[] = {{"delivered", NULL, s->delivered},
+	    {"undelivered", NULL, s->undelivered}, {"late", NULL, s->expired},
+	    {"bad", NULL, (int64_t)s->bad}};
+
+	if (s->o->verbose || log_kept(s->log))
+		log_tell(s->log, LOG_TELL, fields, 4,
+		    "%lld delivered, %lld not, %lld too late, %llu bad lines",
+		    (long long)s->delivered, (long long)s->undelivered,
+		    (long long)s->expired, (unsigned long long)s->bad);
+}
+
+static int
+run(const struct options *o, const struct log *log)
+{
+	struct send s = {.o = o, .log = log};
 	struct err e;
 
+	log_begin(log);
 	accept_init(&s.storing);
 	hooks_init(&s);
 	outcome_init(&s);
 	if (open_all(&s, &e) == -1 || loop_run(&s.loop, &e) == -1) {
-		warnx("%s", e.msg);
+		log_say(log, LOG_ERROR, "%s", e.msg);
 		s.status = err_status(&e);
 	}
-	if (o->verbose)
-		warnx("%lld delivered, %lld not, %lld too late, %llu bad lines",
-		    (long long)s.delivered, (long long)s.undelivered,
-		    (long long)s.expired, (unsigned long long)s.bad);
+	say_end(&s);
 	if (s.status == 0 &&
 	    (s.bad > 0 || (s.expired > 0 && !s.loop.stopping) ||
 		(o->fail && s.undelivered + s.expired > 0)))
@@ -261,6 +276,8 @@ int
 main(int argc, char **argv)
 {
 	struct options o = {.lease_ms = 300000, .jobs = 1000};
+	struct log log;
+	struct err e;
 	int first, status;
 
 	setprogname(cli.name);
@@ -268,7 +285,11 @@ main(int argc, char **argv)
 	if (status != -1)
 		return status;
 	raise_limit(o.jobs);
-	status = run(&o);
+	if (log_init(&log, stderr, cli.name, o.log_format, &e) == -1) {
+		warnx("%s", e.msg);
+		return 2;
+	}
+	status = run(&o, &log);
 	cli_free(&cli, &o);
 	return status;
 }

@@ -165,3 +165,10 @@ log_tell(const struct log *l, enum log_level level,
 	write_line(l, level, fields, count, fmt, ap);
 	va_end(ap);
 }
+
+void
+log_begin(const struct log *l)
+{
+	if (log_kept(l))
+		log_say(l, LOG_TELL, "version " WHK_VERSION " starts");
+}

@@ -52,6 +52,9 @@ int log_init(struct log *l, FILE *out, const char *program, const char *format,
  */
 bool log_kept(const struct log *l);
 
+/* The first line, where it is kept. */
+void log_begin(const struct log *l);
+
 /* Adds a line. What a terminal could act on is made visible. */
 void log_say(const struct log *l, enum log_level level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -36,7 +36,8 @@ is "$(jq -c '[.id, .body, .attempt, .to]' "$T/out")" \
 is "$(jq -r '(.lease[:19] + "Z" | fromdate) - (now | floor) |
 	if . > 290 and . < 301 then "good" else . end' "$T/out")" good \
 	"with a lease of five minutes"
-err_is 'whk-due: 1 printed' "-v counts"
+err_is 'whk-due: event one-1, webhook 1: attempt 1 is due
+whk-due: 1 printed' "-v says each, and counts"
 exits 0 "once more" whk-due
 out_is '' "it is leased"
 sql "DELETE FROM whk.pending"

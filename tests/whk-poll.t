@@ -23,7 +23,8 @@ count() { sqs GetQueueAttributes "{\"QueueUrl\":\"$queue\",
 	[.ApproximateNumberOfMessages, .ApproximateNumberOfMessagesNotVisible] |
 	map(tonumber) | add"; }
 emit() { # NAME COUNT
-	seq "$2" | sed "s/.*/{\"id\":\"$1-&\",\"body\":{\"n\":&}}/" | whk-emit -l
+	seq "$2" | sed "s/.*/{\"id\":\"$1-&\",\"body\":{\"n\":&}}/" |
+		whk-emit -l
 }
 stored() { sql "SELECT count(*) FROM whk.event WHERE id LIKE '$1%'"; }
 ids() { jq -r .id "$T/${1:-out}" | sort; }
@@ -48,10 +49,12 @@ is "$(jq -c '[.id, .body, .attempt, .to]' "$T/out")" \
 is "$(jq -r '(.lease[:19] + "Z" | fromdate) - (now | floor) |
 	if . > 290 and . < 301 then "good" else . end' "$T/out")" good \
 	"with a lease of five minutes"
-err_is 'whk-poll: 1 printed, 0 repeats, 0 bad' "-v counts"
+err_is 'whk-poll: event one-1: printed
+whk-poll: 1 printed, 0 repeats, 0 bad' "-v says each, and counts"
 emit one 1
 exits 0 "its id once more" whk-poll -1 -v
-err_is 'whk-poll: 0 printed, 1 repeats, 0 bad' "is a repeat"
+err_is 'whk-poll: event one-1: a repeat
+whk-poll: 0 printed, 1 repeats, 0 bad' "is a repeat"
 is "$(count)" 0 "and deleted, too"
 exits 0 "an event for nobody" sh -c 'echo 1 | whk-emit -t x;
 	psql -Xqc "UPDATE whk.webhook SET paused_at = now()"; whk-poll -1'
@@ -207,7 +210,8 @@ locker=$!
 locks() { sql "SELECT count(*) FROM pg_stat_activity
 	WHERE wait_event_type = 'Lock' AND query LIKE '%accept(%'"; }
 wait_for '[ "$(sql "SELECT count(*) FROM pg_stat_activity
-	WHERE query LIKE '\''%LOCK whk%'\'' AND wait_event = '\''PgSleep'\''")" \
+	WHERE query LIKE '\''%LOCK whk%'\''
+		AND wait_event = '\''PgSleep'\''")" \
 	-gt 0 ]'
 emit hand 3
 wait_for '[ "$(locks)" = 1 ]'
@@ -266,7 +270,8 @@ wait_for '[ "$(stored large)" -gt 5 ]'
 sleep 1
 ok "a full pipe: most of it stays in the queue" [ "$(stored large)" -lt 100 ]
 [ -n "${WHK_TEST_SLOW:-}" ] ||
-	ok "and the memory small" [ "$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' \
+	ok "and the memory small" [ "$(sed -n \
+		's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' \
 		"/proc/$poll_pid/status")" -lt 60000 ]
 stop "$poll_pid" KILL
 stop_all "$sleeper_pid"

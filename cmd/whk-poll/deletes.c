@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <err.h>
 #include <event2/event.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,10 +28,11 @@ again(evutil_socket_t fd, short what, void *arg)
 
 int
 deletes_init(struct deletes *d, struct event_base *base, struct sqs *sqs,
-    void (*changed)(void *), void *arg, struct err *e)
+    const struct log *log, void (*changed)(void *), void *arg, struct err *e)
 {
 	*d = (struct deletes){
 	    .sqs = sqs,
+	    .log = log,
 	    .changed = changed,
 	    .arg = arg,
 	    .again = evtimer_new(base, again, d),
@@ -105,7 +105,8 @@ failed(struct deletes *d, const char *why)
 	d->tries++;
 	ms = backoff_fail(&d->backoff, &first);
 	if (first)
-		warnx("%s: messages that are stored stay in the queue for now",
+		log_say(d->log, LOG_WARN,
+		    "%s: messages that are stored stay in the queue for now",
 		    why);
 	tv = (struct timeval){ms / 1000, ms % 1000 * 1000};
 	event_add(d->again, &tv);
@@ -136,7 +137,8 @@ finished(void *arg, const struct err *e, const struct sqs_result *results,
 	else {
 		d->tries = 0;
 		if (backoff_ok(&d->backoff))
-			warnx("the queue deletes messages again");
+			log_say(d->log, LOG_NOTE,
+			    "the queue deletes messages again");
 	}
 	request_free(rq);
 	d->changed(d->arg);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "err.h"
+#include "log.h"
 #include "loop.h"
 #include "sqs.h"
 
@@ -19,6 +20,7 @@ struct event_base;
  */
 struct deletes {
 	struct sqs *sqs;
+	const struct log *log;
 	void (*changed)(void *); /* a request ended */
 	void *arg;
 	struct event *again;
@@ -31,7 +33,7 @@ struct deletes {
 };
 
 int deletes_init(struct deletes *d, struct event_base *base, struct sqs *sqs,
-    void (*changed)(void *), void *arg, struct err *e);
+    const struct log *log, void (*changed)(void *), void *arg, struct err *e);
 
 void deletes_add(struct deletes *d, const char *receipt); /* copied */
 

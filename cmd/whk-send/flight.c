@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,8 +116,8 @@ flight_start(struct send *s, struct hook *h, struct message *m)
 		if (f != NULL)
 			flight_free(f);
 		/* nothing was sent: the row is due again after its lease */
-		warnx("event %s, webhook %lld: %s", m->event.id,
-		    (long long)h->id, e.msg);
+		log_say(s->log, LOG_WARN, "event %s, webhook %lld: %s",
+		    m->event.id, (long long)h->id, e.msg);
 		s->status = 1;
 		message_unref(s, m);
 		return;
@@ -136,7 +135,7 @@ flight_show(struct send *s, struct hook *h, const struct message *m)
 
 	f = flight_new(s, h, (struct message *)(uintptr_t)m, &e);
 	if (f == NULL) {
-		warnx("event %s: %s", m->event.id, e.msg);
+		log_say(s->log, LOG_WARN, "event %s: %s", m->event.id, e.msg);
 		s->status = 1;
 		return;
 	}

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <err.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,7 +141,8 @@ hooks_add(struct send *s, struct message *m)
 		t = h == NULL ? NULL : malloc(sizeof(*t));
 		if (t == NULL) {
 			/* the row is leased, and due when that ends */
-			warnx("event %s: out of memory", m->event.id);
+			log_say(s->log, LOG_WARN, "event %s: out of memory",
+			    m->event.id);
 			continue;
 		}
 		t->message = m;
@@ -184,8 +184,9 @@ static void
 too_late(struct send *s, const struct hook *h, struct message *m)
 {
 	if (s->expired++ == 0)
-		warnx("line %llu: event %s, webhook %lld: its lease ends "
-		      "before an attempt could: left to whk-due",
+		log_say(s->log, LOG_WARN,
+		    "line %llu: event %s, webhook %lld: its lease ends "
+		    "before an attempt could: left to whk-due",
 		    (unsigned long long)m->number, m->event.id,
 		    (long long)h->id);
 	message_unref(s, m);
@@ -262,7 +263,7 @@ config_unref(struct config *c)
 }
 
 static struct config *
-read_config(const PGresult *r, int row, int64_t id)
+read_config(const struct send *s, const PGresult *r, int row, int64_t id)
 {
 	struct config *c = config_new(r, row);
 	struct err e;
@@ -276,7 +277,8 @@ read_config(const PGresult *r, int row, int64_t id)
 		return NULL;
 	}
 	if (bad > 0)
-		warnx("webhook %lld: %s", (long long)id, e.msg);
+		log_say(
+		    s->log, LOG_WARN, "webhook %lld: %s", (long long)id, e.msg);
 	return c;
 }
 
@@ -288,13 +290,14 @@ learn(struct send *s, const PGresult *r, int row)
 
 	if (h == NULL)
 		return;
-	h->config = read_config(r, row, id);
+	h->config = read_config(s, r, row, id);
 	h->max = (int)db_long(r, row, 5);
 	h->shut = PQgetvalue(r, row, 6)[0] == 't';
 	h->gone = PQgetvalue(r, row, 7)[0] == 't';
 	h->blocked_ms = db_long(r, row, 8);
 	if (h->config == NULL) {
-		warnx("webhook %lld: out of memory", (long long)id);
+		log_say(s->log, LOG_WARN, "webhook %lld: out of memory",
+		    (long long)id);
 		h->shut = true;
 	}
 }

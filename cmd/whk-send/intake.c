@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: ISC */
-#include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +21,8 @@ static void
 complain(struct send *s, uint64_t number, const char *msg)
 {
 	s->bad++;
-	warnx("line %llu: %s", (unsigned long long)number, msg);
+	log_say(
+	    s->log, LOG_WARN, "line %llu: %s", (unsigned long long)number, msg);
 }
 
 /* Room behind a line for the id that it may lack. */
@@ -154,7 +154,7 @@ ended(void *arg, const struct err *e)
 	struct send *s = arg;
 
 	if (e != NULL) {
-		warnx("stdin: %s", e->msg);
+		log_say(s->log, LOG_ERROR, "stdin: %s", e->msg);
 		s->status = 1;
 	}
 	s->input_ended = true;
@@ -181,9 +181,9 @@ complain_missing(
  * whose answer was lost with the connection.
  */
 static void
-complain_repeat(const struct message *m)
+complain_repeat(const struct send *s, const struct message *m)
 {
-	warnx("line %llu: event %s is stored already: %s",
+	log_say(s->log, LOG_WARN, "line %llu: event %s is stored already: %s",
 	    (unsigned long long)m->number, m->event.id,
 	    m->chosen ? "not sent again" : "left to whk-due");
 }
@@ -195,7 +195,7 @@ stored_one(struct send *s, struct message *m, struct accept_row *row)
 	if (row->missing_count > 0)
 		complain_missing(s, m, row);
 	else if (!row->fresh)
-		complain_repeat(m);
+		complain_repeat(s, m);
 	free(row->missing);
 	free(m->event.to);
 	m->event.to = row->to;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-#include <err.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,7 +167,8 @@ outcome_add(struct send *s, struct message *m, int64_t webhook, int64_t at_ms,
 	};
 
 	if (keep(s, &o) == -1) {
-		warnx("event %s: out of memory: its outcome is not on record",
+		log_say(s->log, LOG_WARN,
+		    "event %s: out of memory: its outcome is not on record",
 		    ev->id);
 		s->status = 1;
 		message_unref(s, m);
@@ -185,6 +186,26 @@ outcome_add(struct send *s, struct message *m, int64_t webhook, int64_t at_ms,
 		add_answer(a, answer, at_ms);
 	else
 		add_nothing(a, word);
+}
+
+/* With -v: an attempt, or why there was none. */
+static void
+say_outcome(const struct send *s, const struct outcome *o, const char *outcome)
+{
+	const struct event_line *ev = &o->message->event;
+	const struct log_field fields[] = {{"event", ev->id, 0},
+	    {"webhook", NULL, o->webhook}, {"attempt", NULL, ev->attempt},
+	    {"outcome", outcome, 0}, {"status", NULL, o->status},
+	    {"error", o->error == NULL ? "" : o->error, 0},
+	    {"ms", NULL, o->ms}};
+	char status[16] = "";
+
+	if (o->status != 0)
+		snprintf(status, sizeof(status), " %d", o->status);
+	log_tell(s->log, LOG_TELL, fields, o->ms < 0 ? 4 : 7,
+	    "event %s, webhook %lld: attempt %d: %s%s%s%s", ev->id,
+	    (long long)o->webhook, ev->attempt, outcome, status,
+	    o->error == NULL ? "" : " ", o->error == NULL ? "" : o->error);
 }
 
 static void
@@ -209,9 +230,11 @@ print(struct send *s, const struct outcome *o, const char *outcome,
 	buf_clear(&s->line);
 	line_attempt_write(&s->line, &line);
 	if (s->line.failed)
-		warnx("event %s: out of memory", ev->id);
+		log_say(s->log, LOG_WARN, "event %s: out of memory", ev->id);
 	else
 		output_line(s->output, s->line.data, s->line.len);
+	if (s->o->verbose)
+		say_outcome(s, o, outcome);
 	if (strcmp(outcome, "delivered") == 0)
 		s->delivered++;
 	else
@@ -229,7 +252,8 @@ recorded(void *arg, const struct err *e, const PGresult *r)
 	s->recording = NULL;
 	s->recording_count = 0;
 	if (e != NULL) {
-		warnx("%zu outcomes not on record: %s", count, e->msg);
+		log_say(s->log, LOG_ERROR, "%zu outcomes not on record: %s",
+		    count, e->msg);
 		s->status = 1;
 	}
 	for (size_t i = 0; i < count; i++) {

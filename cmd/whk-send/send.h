@@ -16,6 +16,7 @@
 #include "http.h"
 #include "input.h"
 #include "line.h"
+#include "log.h"
 #include "loop.h"
 #include "output.h"
 #include "request.h"
@@ -46,7 +47,7 @@
 #define ANSWER_KEEP ((size_t)1 << 10)
 
 struct options {
-	const char *allow;
+	const char *allow, *log_format;
 	int64_t lease_ms, jobs;
 	bool fail, dry, verbose;
 };
@@ -103,6 +104,7 @@ TAILQ_HEAD(hook_list, hook);
 
 struct send {
 	const struct options *o;
+	const struct log *log;
 	struct loop loop;
 	struct guard guard;
 	struct http *http;
