@@ -16,7 +16,8 @@ exits 0 "a webhook" whk-add --timeout 500ms --max 100 "${recv_url:?}"
 queue=$WHK_QUEUE_URL
 
 emit() { # NAME COUNT: events with ids NAME-1, NAME-2, ...
-	seq "$2" | sed "s/.*/{\"id\":\"$1-&\",\"body\":{\"n\":&}}/" | whk-emit -l
+	seq "$2" | sed "s/.*/{\"id\":\"$1-&\",\"body\":{\"n\":&}}/" |
+		whk-emit -l
 }
 arrived() { # NAME: how many requests came for its events
 	grep -c "\"webhook-id\":\"$1-" "$T/recv.out"
@@ -57,7 +58,8 @@ wait_for '[ "$(sql "SELECT count(*) FROM pg_locks l JOIN pg_class c
 	AND l.granted AND l.mode = '\''AccessExclusiveLock'\''")" = 1 ]'
 kill -CONT "$poll_pid"
 wait_for '[ "$(sql "SELECT count(*) FROM pg_stat_activity
-	WHERE wait_event_type = '\''Lock'\'' AND query LIKE '\''%accept%'\''")" \
+	WHERE wait_event_type = '\''Lock'\''
+		AND query LIKE '\''%accept%'\''")" \
 	-gt 0 ]'
 is "$(left)" 5 "messages that are not stored yet are in the queue"
 crash "$poll_pid"

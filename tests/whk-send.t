@@ -86,7 +86,8 @@ exits 0 "a webhook that fails" whk-add -e bad "${bad_url:?}"
 exits 0 "a failure" send_one '{"type":"bad","body":1}'
 is "$(jq -r '[.outcome, .status, has("next")] | @csv' "$T/out")" \
 	'"retry",500,true' "is told"
-exits 1 "-e: a failure" sh -c "echo '{\"type\":\"bad\",\"body\":1}' | whk-send -e"
+exits 1 "-e: a failure" sh -c \
+	"echo '{\"type\":\"bad\",\"body\":1}' | whk-send -e"
 exits 0 "-e: a success" sh -c "echo '$ok' | whk-send -e"
 sql 'DELETE FROM whk.pending'
 
@@ -106,7 +107,8 @@ exits 0 "a slow webhook" whk-add -e slow "${slow_url:?}"
 seq 4 | sed 's/.*/{"type":"slow","body":&}/' >"$T/lines"
 overlaps() { # attempts that began before another ended
 	jq -s '[.[] | .at |= (sub("\\.[0-9]*Z$"; "Z") as $s |
-		($s | fromdate * 1000) + (.[-4:-1] | tonumber))] | sort_by(.at) |
+		($s | fromdate * 1000) + (.[-4:-1] | tonumber))] |
+		sort_by(.at) |
 		[range(1; length) as $i |
 		select(.[$i].at < .[$i - 1].at + .[$i - 1].ms - 5)] | length' \
 		"$T/out"
@@ -260,8 +262,8 @@ stream() { # NAME COMMAND...: runs the command again and again meanwhile
 	stream=$1 count=0
 	shift
 	: >"$T/recv.out"
-	seq 2000 | sed "s/.*/{\"type\":\"ok\",\"id\":\"$stream-&\",\"body\":&}/" \
-		>"$T/lines"
+	json="{\"type\":\"ok\",\"id\":\"$stream-&\",\"body\":&}"
+	seq 2000 | sed "s/.*/$json/" >"$T/lines"
 	exec 3>&-
 	rm -f "$T/in"
 	mkfifo "$T/in"
