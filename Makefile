@@ -93,6 +93,9 @@ $(B)/schema-sql.o: $(B)/schema-sql.c $(B)/flags
 	$(call say,CC,$<)
 	$(Q)$(COMPILE) -Wno-overlength-strings -MMD -MP -c -o $@ $<
 
+# What a source takes in that is no header.
+$(B)/cmd/whk-api/openapi.o: cmd/whk-api/openapi.json
+
 # cmd/whk-NAME.c, and what lies in cmd/whk-NAME/ where one file is not enough.
 define program
 $(B)/$(1): $(patsubst %.c,$(B)/%.o,cmd/$(1).c $(wildcard cmd/$(1)/*.c)) \

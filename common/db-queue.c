@@ -13,7 +13,7 @@
 #include "loop.h"
 
 /* Statements that one program uses. */
-#define STATEMENTS 16
+#define STATEMENTS 64
 
 /* An answer that takes longer than this: the connection is given up. */
 #define PATIENCE_MS 60000
@@ -575,6 +575,13 @@ calls_free(struct calls *list)
 		TAILQ_REMOVE(list, c, entry);
 		call_free(c);
 	}
+}
+
+void
+db_forget(struct db *db)
+{
+	calls_free(&db->queue);
+	db->count = 0;
 }
 
 void

@@ -100,6 +100,12 @@ int db_call(struct db *db, const char *sql, struct args *a, db_done *done,
 int db_calls(const struct db *db); /* queued and not answered yet */
 
 /*
+ * From trouble(): forgets all calls, whose done() never comes. Those that were
+ * sent may have been carried out.
+ */
+void db_forget(struct db *db);
+
+/*
  * The database's clock in ms since 1970, kept by this machine's steady clock
  * since the last greeting. Only good once db_known() is true, which it stays.
  */

@@ -14,6 +14,8 @@
 #define CHUNK_MAX ((size_t)1 << 40)
 #define CHUNK_LINE_MAX 1024 /* before a chunk, and in a trailer */
 #define LINGER_S 1
+#define PENDING_MAX ((size_t)256 << 10) /* of answers not taken */
+#define STEPS 64                        /* before others have their turn */
 
 void
 conn_free(struct conn *c)
@@ -255,7 +257,8 @@ step(struct conn *c)
 		return false;
 	switch (c->state) {
 	case HEAD:
-		return take_head(c, in);
+		/* a client that reads no answers gets no more of them */
+		return conn_pending(c) <= PENDING_MAX && take_head(c, in);
 	case BODY:
 		return take_body(c, in);
 	case CHUNK:
@@ -301,17 +304,21 @@ static void
 go_on(struct conn *c)
 {
 	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	int n;
 
 	c->inside = true;
-	while (step(c))
+	for (n = 0; n < STEPS && step(c); n++)
 		;
 	c->inside = false;
+	if (n == STEPS)
+		conn_wake(c);
 	if (!c->continued && c->state >= BODY && c->state <= TRAILER) {
 		c->continued = true;
 		conn_write(c, text, sizeof(text) - 1);
 	}
 	/* A client may shut down its side and still wait for answers. */
-	if (c->eof && !c->server->paused && c->state <= TRAILER)
+	if (c->eof && !c->server->paused && c->state <= TRAILER && n < STEPS &&
+	    conn_pending(c) <= PENDING_MAX)
 		end(c);
 	if (c->state == DEAD)
 		conn_free(c);
@@ -389,6 +396,8 @@ on_write(struct bufferevent *bev, void *arg)
 	(void)bev;
 	if (c->state == FLUSH)
 		conn_free(c);
+	else if (c->state == HEAD)
+		go_on(c);
 }
 
 /* The client is done or gone, or the time to linger is over. */
@@ -426,7 +435,8 @@ conn_new(struct httpd *s, evutil_socket_t fd)
 	bufferevent_setcb(c->bev, on_read, on_write, on_end, c);
 	bufferevent_setwatermark(c->bev, EV_READ, 0, s->o.body_max + HEAD_MAX);
 	if (s->o.request_ms > 0) {
-		struct timeval wait = {.tv_sec = s->o.request_ms / 1000};
+		struct timeval wait = {.tv_sec = s->o.request_ms / 1000,
+		    .tv_usec = s->o.request_ms % 1000 * 1000};
 
 		bufferevent_set_timeouts(c->bev, NULL, &wait);
 		c->late = evtimer_new(s->base, on_late, c);

@@ -5,7 +5,7 @@
 /*
  * The files of sql/, compiled in. Those named 0NN-*.sql are steps: step N
  * brings the schema from version N-1 to N and runs once. Those named 1NN-*.sql
- * hold functions and run at every whk-init.
+ * and after hold functions and run at every whk-init.
  */
 struct schema_file {
 	const char *name;

@@ -139,7 +139,8 @@ stat_prometheus(const struct stats *s, const struct choice *c, struct buf *out)
 	family(
 	    out, "whk_attempts_total", "counter", "Attempts by their outcome.");
 	attempts(out, "whk_attempts_total", 0, &s->f);
-	durations(out, s);
+	if (c->asks & 1U << ASK_HISTOGRAM)
+		durations(out, s);
 	family(out, "whk_stray", "gauge",
 	    "Whether rows lie in a default partition: run whk-prune.");
 	buf_fmt(out, "whk_stray %d\n", s->stray ? 1 : 0);

@@ -18,12 +18,12 @@ refusal(const json_error_t *wrong)
 }
 
 json_t *
-webhook_parse(char *text, size_t len, enum webhook_use use, struct err *e)
+webhook_read(char *text, size_t len, struct err *e)
 {
 	struct json_slice whole;
 	json_error_t wrong;
 	struct json j;
-	json_t *given, *def;
+	json_t *given;
 
 	json_init(&j, text, len, LINE_DEPTH);
 	json_skip(&j, &whole);
@@ -36,8 +36,17 @@ webhook_parse(char *text, size_t len, enum webhook_use use, struct err *e)
 			err_temporary(e, "out of memory");
 		else
 			err_set(e, "%s", refusal(&wrong));
-		return NULL;
 	}
+	return given;
+}
+
+json_t *
+webhook_parse(char *text, size_t len, enum webhook_use use, struct err *e)
+{
+	json_t *given = webhook_read(text, len, e), *def;
+
+	if (given == NULL)
+		return NULL;
 	def = webhook_check(given, use, e);
 	webhook_free(given);
 	return def;

@@ -31,7 +31,13 @@ enum webhook_use {
 json_t *webhook_check(const json_t *given, enum webhook_use use, struct err *e);
 
 /*
- * The same from JSON text of len bytes, such as a webhook line. *e shows
+ * Reads JSON text of len bytes, without duplicate members. NULL with *e, which
+ * shows nothing of what is in it.
+ */
+json_t *webhook_read(char *text, size_t len, struct err *e);
+
+/*
+ * webhook_check() from JSON text of len bytes, such as a webhook line. *e shows
  * nothing of a secret in it.
  */
 json_t *

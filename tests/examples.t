@@ -5,7 +5,8 @@
 # has some webhooks and a queue that has some events. One that would go on for
 # ever is stopped after a while; what is no command line but SQL goes to psql.
 # tests/examples/PAGE, where there is one, is run by the shell before the
-# examples of that page, in their directory: for the files that they assume.
+# examples of that page, in their directory: for the files that they assume;
+# tests/examples/PAGE.on goes on while they run.
 
 case ${WHK_TEST_NETWORK:-} in
 '')
@@ -44,6 +45,13 @@ for page in "$TOP"/man/*; do
 	cd "$T/work" || exit
 	[ ! -e "$TOP/tests/examples/$name" ] ||
 		PGDATABASE=page sh -e "$TOP/tests/examples/$name"
+	on_pid=
+	if [ -e "$TOP/tests/examples/$name.on" ]; then
+		PGDATABASE=page
+		spawn on sh "$TOP/tests/examples/$name.on"
+		PGDATABASE=whk
+		wait_for "[ -s '$T/on.err' ]"
+	fi
 	for example in "$T"/examples/*; do
 		[ -e "$example" ] || continue
 		printf '%s\n' '{"type":"order.paid","tenant":"acme","body":{"n":1}}' |
@@ -61,6 +69,7 @@ for page in "$TOP"/man/*; do
 		mv "$T/example.out" "$T/out" && mv "$T/example.err" "$T/err"
 		status_is 0 "$name: $(head -n 1 "$example" | cut -c1-60)"
 	done
+	[ -z "$on_pid" ] || stop "$on_pid"
 	cd "$T" && rm -rf "$T/examples" "$T/work"
 	PGDATABASE=postgres sql "DROP DATABASE page WITH (FORCE)"
 done

@@ -1,0 +1,340 @@
+-- SPDX-License-Identifier: ISC
+-- What whk-api asks for that the programs do not. Everywhere "caller" is the
+-- tenant who asks, and who sees and touches only what is theirs; null: all.
+
+-- Whether a caller may see a webhook. One that is being removed is not there
+-- any more.
+CREATE OR REPLACE FUNCTION whk.api_sees(w whk.webhook, caller text)
+RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT (caller IS NULL OR coalesce(w.tenant = caller, false))
+		AND w.disabled_why IS DISTINCT FROM 'removed'
+$$;
+
+-- A webhook's line.
+CREATE OR REPLACE FUNCTION whk.api_webhook(caller text, of_id bigint)
+RETURNS TABLE (line text)
+LANGUAGE sql STABLE AS $$
+	SELECT whk.webhook_line(w, statement_timestamp())
+	FROM whk.webhook w
+	WHERE w.id = of_id AND whk.api_sees(w, caller)
+$$;
+
+-- The lines of up to max webhooks after an id; null widens: of a tenant, in a
+-- state, that get a type.
+CREATE OR REPLACE FUNCTION whk.api_webhooks(caller text, of_tenant text,
+	in_state text, gets_type text, after bigint, max bigint)
+RETURNS TABLE (id bigint, line text)
+LANGUAGE sql STABLE AS $$
+	SELECT w.id, whk.webhook_line(w, statement_timestamp())
+	FROM whk.webhook w
+	WHERE w.id > after AND whk.api_sees(w, caller)
+		AND (of_tenant IS NULL OR w.tenant = of_tenant)
+		AND (in_state IS NULL
+			OR whk.state(w, statement_timestamp()) = in_state)
+		AND (gets_type IS NULL OR w.id = ANY (ARRAY(
+			SELECT whk.routes(gets_type,
+				coalesce(caller, of_tenant)))))
+	ORDER BY w.id LIMIT max
+$$;
+
+-- Adds a webhook, checked by the caller but for its filter. wrong: what is
+-- wrong with that.
+CREATE OR REPLACE FUNCTION whk.api_add(def jsonb)
+RETURNS TABLE (id bigint, wrong text, line text)
+LANGUAGE plpgsql AS $$
+BEGIN
+	wrong := whk.bad_filter(def->>'filter');
+	IF wrong IS NULL THEN
+		SELECT a.id INTO id FROM whk.add(jsonb_build_array(def)) a;
+		SELECT x.line INTO line FROM whk.api_webhook(NULL, id) x;
+	END IF;
+	RETURN NEXT;
+END
+$$;
+
+-- Changes a webhook; no row: there is none.
+CREATE OR REPLACE FUNCTION whk.api_set(caller text, of_id bigint,
+	changes jsonb)
+RETURNS TABLE (wrong text, line text)
+LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM 1 FROM whk.webhook w
+	WHERE w.id = of_id AND whk.api_sees(w, caller) FOR NO KEY UPDATE;
+	IF NOT FOUND THEN
+		RETURN;
+	END IF;
+	wrong := whk.bad_filter(changes->>'filter');
+	IF wrong IS NULL THEN
+		PERFORM whk.set(ARRAY[of_id], changes);
+		SELECT x.line INTO line FROM whk.api_webhook(caller, of_id) x;
+	END IF;
+	RETURN NEXT;
+END
+$$;
+
+-- Pauses or resumes a webhook; its line.
+CREATE OR REPLACE FUNCTION whk.api_pause(caller text, of_id bigint,
+	pause boolean)
+RETURNS TABLE (line text)
+LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM 1 FROM whk.webhook w
+	WHERE w.id = of_id AND whk.api_sees(w, caller) FOR NO KEY UPDATE;
+	IF NOT FOUND THEN
+		RETURN;
+	ELSIF pause THEN
+		PERFORM whk.pause(ARRAY[of_id]);
+	ELSE
+		PERFORM whk.resume(ARRAY[of_id]);
+	END IF;
+	RETURN QUERY SELECT x.line FROM whk.api_webhook(caller, of_id) x;
+END
+$$;
+
+-- Gives a webhook a new secret; its line.
+CREATE OR REPLACE FUNCTION whk.api_rotate(caller text, of_id bigint,
+	secret text, overlap interval)
+RETURNS TABLE (line text)
+LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM 1 FROM whk.webhook w
+	WHERE w.id = of_id AND whk.api_sees(w, caller) FOR NO KEY UPDATE;
+	IF FOUND THEN
+		PERFORM whk.rotate(ARRAY[of_id], ARRAY[secret], overlap);
+		RETURN QUERY
+		SELECT x.line FROM whk.api_webhook(caller, of_id) x;
+	END IF;
+END
+$$;
+
+-- A step of whk.remove().
+CREATE OR REPLACE FUNCTION whk.api_remove(caller text, of_id bigint)
+RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM 1 FROM whk.webhook w
+	WHERE w.id = of_id AND (caller IS NULL OR w.tenant = caller);
+	RETURN CASE WHEN FOUND THEN whk.remove(of_id, 1000) END;
+END
+$$;
+
+-- Stores an event, due at once. tos ('{7,9}'): for these webhooks instead of
+-- those that match. became: 'accepted'; 'repeat', it was there; 'taken', its
+-- id is another event's; 'missing', some of tos are no webhooks of the
+-- caller's, and nothing is stored. webhooks: for whom it is, or the missing.
+CREATE OR REPLACE FUNCTION whk.api_emit(caller text, event_id text,
+	chosen boolean, type text, tenant text, key text, content_type text,
+	body text, tos text)
+RETURNS TABLE (became text, webhooks bigint[])
+LANGUAGE plpgsql AS $$
+DECLARE
+	now timestamptz := date_trunc('milliseconds', clock_timestamp());
+	fresh boolean;
+BEGIN
+	webhooks := ARRAY(SELECT t FROM unnest(tos::bigint[]) t
+		WHERE NOT EXISTS (SELECT FROM whk.webhook w
+			WHERE w.id = t AND whk.api_sees(w, caller))
+		ORDER BY t);
+	IF webhooks <> '{}' THEN
+		became := 'missing';
+		RETURN NEXT;
+		RETURN;
+	END IF;
+	SELECT a.fresh INTO fresh
+	FROM whk.accept(ARRAY[event_id], ARRAY[now], ARRAY[api_emit.type],
+		ARRAY[api_emit.tenant], ARRAY[api_emit.key],
+		ARRAY[api_emit.content_type], ARRAY[api_emit.body], ARRAY[tos],
+		ARRAY[chosen], interval '0', now) a;
+	IF fresh THEN
+		PERFORM whk.wake(now);
+	END IF;
+	SELECT CASE WHEN fresh THEN 'accepted'
+		WHEN e.tenant IS NOT DISTINCT FROM api_emit.tenant
+			AND e.type IS NOT DISTINCT FROM api_emit.type
+			AND coalesce(e.body = api_emit.body, true)
+			THEN 'repeat'
+		ELSE 'taken' END,
+		CASE WHEN caller IS NULL THEN e.webhooks ELSE ARRAY(
+			SELECT t FROM unnest(e.webhooks) t
+			JOIN whk.webhook w ON w.id = t
+			WHERE whk.api_sees(w, caller)) END
+	INTO became, webhooks
+	FROM whk.event e WHERE e.id = event_id
+	ORDER BY e.time DESC LIMIT 1;
+	RETURN NEXT;
+END
+$$;
+
+-- Sends a ping to a webhook, in the way of every event; the event's id. Null:
+-- there is no such webhook.
+CREATE OR REPLACE FUNCTION whk.api_ping(caller text, of_id bigint)
+RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	event_id text := 'ping_' || gen_random_uuid();
+	of_tenant text;
+BEGIN
+	SELECT w.tenant INTO of_tenant FROM whk.webhook w
+	WHERE w.id = of_id AND whk.api_sees(w, caller);
+	IF NOT FOUND THEN
+		RETURN NULL;
+	END IF;
+	PERFORM whk.api_emit(NULL, event_id, false, 'ping', of_tenant, NULL,
+		NULL, json_build_object('type', 'ping', 'timestamp',
+			whk.rfc3339(clock_timestamp()), 'data',
+			json_build_object('webhook', of_id))::text,
+		'{' || of_id || '}');
+	RETURN event_id;
+END
+$$;
+
+-- Bytes as text: those that are no UTF-8 as \ooo.
+CREATE OR REPLACE FUNCTION whk.api_text(bytes bytea) RETURNS text
+LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+	RETURN convert_from(bytes, 'UTF8');
+EXCEPTION WHEN data_exception OR character_not_in_repertoire
+		OR untranslatable_character THEN
+	RETURN encode(bytes, 'escape');
+END
+$$;
+
+-- The attempts of an event at a webhook, an array.
+CREATE OR REPLACE FUNCTION whk.api_story_attempts(of_event text,
+	of_time timestamptz, of_webhook bigint)
+RETURNS json
+LANGUAGE sql STABLE AS $$
+	SELECT coalesce(json_agg(json_build_object('attempt', a.attempt,
+		'at', whk.rfc3339(to_timestamp(a.at_ms / 1000.0)),
+		'outcome', a.outcome, 'status', a.status, 'error', a.error,
+		'ms', a.total_us / 1000, 'dns_us', a.dns_us,
+		'connect_us', a.connect_us, 'tls_us', a.tls_us,
+		'wait_us', a.wait_us, 'total_us', a.total_us,
+		'address', a.address,
+		'next', whk.rfc3339(to_timestamp(a.next_ms / 1000.0)),
+		'headers', a.headers, 'answer', whk.api_text(a.answer))
+		ORDER BY a.at_ms, a.attempt), '[]')
+	FROM whk.story_attempts(of_event, of_time, ARRAY[of_webhook]) a
+$$;
+
+-- What became of an event at each webhook, an array.
+CREATE OR REPLACE FUNCTION whk.api_story_webhooks(caller text, of_event text,
+	of_time timestamptz)
+RETURNS json
+LANGUAGE sql STABLE AS $$
+	SELECT coalesce(json_agg(json_build_object('webhook', h.webhook,
+		'url', h.url, 'state', h.state, 'why', h.disabled_why,
+		'matched', h.meant,
+		'pending', CASE WHEN h.attempt IS NOT NULL THEN
+			json_build_object('attempt', h.attempt,
+			'next', whk.rfc3339(to_timestamp(h.next_ms / 1000.0)),
+			'parked', h.next_ms IS NULL) END,
+		'attempts', whk.api_story_attempts(of_event, of_time,
+			h.webhook)) ORDER BY h.webhook), '[]')
+	FROM whk.story_webhooks(of_event, of_time) h
+	WHERE caller IS NULL OR EXISTS (SELECT FROM whk.webhook w
+		WHERE w.id = h.webhook AND w.tenant = caller)
+$$;
+
+-- An event with its story, a JSON object; the newest of its id.
+CREATE OR REPLACE FUNCTION whk.api_event(caller text, of_event text)
+RETURNS TABLE (story text)
+LANGUAGE sql STABLE AS $$
+	SELECT json_strip_nulls(json_build_object('id', e.id, 'type', e.type,
+		'tenant', e.tenant, 'key', e.key,
+		'content_type', e.content_type, 'time', whk.rfc3339(e.time),
+		'accepted', whk.rfc3339(e.accepted_at), 'body', e.body,
+		'webhooks', whk.api_story_webhooks(caller, e.id, e.time)))::text
+	FROM whk.event e
+	WHERE e.id = of_event AND (caller IS NULL OR e.tenant = caller)
+	ORDER BY e.time DESC LIMIT 1
+$$;
+
+-- Attempts as their lines, newest first, up to max, before a place in that
+-- order (null: from the newest on); null widens. Searched in spans of time
+-- that grow, for a second at the most: a last row without a line says from
+-- where to go on. Without since it ends where the record begins, or a week
+-- ago.
+CREATE OR REPLACE FUNCTION whk.api_attempts(caller text, of_webhook bigint,
+	of_event text, of_types text[], of_outcome text, since timestamptz,
+	until timestamptz, before_at timestamptz, before_event text,
+	before_webhook bigint, before_attempt bigint, max bigint)
+RETURNS TABLE (line text, at_ms bigint, event text, webhook bigint,
+	attempt int)
+LANGUAGE plpgsql STABLE SET plan_cache_mode = force_custom_plan SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+	start timestamptz := clock_timestamp();
+	high timestamptz := least(coalesce(until, 'infinity'),
+		start + interval '1 day', before_at + interval '1 ms');
+	floor timestamptz := coalesce(since, least(whk.log_begin(),
+		start - interval '7 days'));
+	span interval := CASE WHEN of_webhook IS NULL AND of_event IS NULL
+		THEN interval '1 minute' ELSE interval '100 years' END;
+	low timestamptz;
+	got bigint := 0;
+	n bigint;
+BEGIN
+	WHILE got < max AND high > floor LOOP
+		IF clock_timestamp() - start > interval '1 second' THEN
+			RETURN QUERY SELECT NULL::text, whk.ms(high), ''::text,
+				0::bigint, 0;
+			RETURN;
+		END IF;
+		low := greatest(floor, high - span);
+		RETURN QUERY
+		SELECT json_strip_nulls(json_build_object('event', l.event,
+			'type', l.type, 'webhook', l.webhook,
+			'attempt', l.attempt, 'at', whk.rfc3339(l.at),
+			'outcome', l.outcome, 'status', l.status,
+			'error', l.error, 'ms', l.total_us / 1000,
+			'next', whk.rfc3339(l.next_at)))::text,
+			whk.ms(l.at), l.event, l.webhook, l.attempt
+		FROM whk.log(of_webhook => of_webhook, of_event => of_event,
+			of_types => of_types, of_tenant => NULL,
+			of_outcome => of_outcome, low => NULL, high => NULL,
+			of_error => NULL, unseen => NULL, since => low,
+			until => high) l
+		WHERE (before_at IS NULL
+				OR (l.at, l.event, l.webhook, l.attempt)
+				< (before_at, before_event, before_webhook,
+				before_attempt))
+			AND (caller IS NULL OR EXISTS (
+				SELECT FROM whk.webhook w
+				WHERE w.id = l.webhook AND w.tenant = caller))
+		ORDER BY l.at DESC, l.event DESC, l.webhook DESC,
+			l.attempt DESC
+		LIMIT max - got;
+		GET DIAGNOSTICS n = ROW_COUNT;
+		got := got + n;
+		high := low;
+		span := least(span * 4, greatest(span, interval '25 hours'));
+	END LOOP;
+END
+$$;
+
+-- Makes an event due again at a webhook; what became of it, as replay() says.
+CREATE OR REPLACE FUNCTION whk.api_resend(caller text, of_event text,
+	of_webhook bigint)
+RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	of_time timestamptz;
+BEGIN
+	PERFORM 1 FROM whk.webhook w
+	WHERE w.id = of_webhook AND whk.api_sees(w, caller);
+	IF NOT FOUND THEN
+		RETURN 'no webhook';
+	END IF;
+	SELECT e.time INTO of_time FROM whk.event e
+	WHERE e.id = of_event AND (caller IS NULL OR e.tenant = caller)
+	ORDER BY e.time DESC LIMIT 1;
+	IF NOT FOUND THEN
+		RETURN 'no event';
+	END IF;
+	RETURN (SELECT r.became FROM whk.replay(ARRAY[of_event],
+		ARRAY[of_time], ARRAY[of_webhook]) r);
+END
+$$;
