@@ -299,7 +299,8 @@ BEGIN
 				stat_webhooks.now, 60) DESC,
 				w.failures DESC, w.id LIMIT max);
 	ELSE
-		hooks := ARRAY(SELECT w.id FROM whk.stat_chosen(ids, of_tenant) w
+		hooks := ARRAY(SELECT w.id
+			FROM whk.stat_chosen(ids, of_tenant) w
 			ORDER BY whk.faded(w.bad_60, w.rated_at,
 				stat_webhooks.now, 60) DESC,
 				w.failures DESC, w.id LIMIT max);

@@ -41,8 +41,9 @@ is "$(tail -n 1 "$T/err" | jq -c '[.delivered, .undelivered, .late, .bad]')" \
 printf 'x\033[2J\n' >lines
 run env WHK_LOG_FORMAT=logfmt whk-send <lines
 status_is 1 "logfmt, by the environment"
-err_like '^time=20[^ ]*Z level=warning program=whk-send pid=[0-9]+ message="line 1: .*"$' \
+err_like '^time=20[^ ]*Z level=warning program=whk-send pid=[0-9]+ message="' \
 	"a bad line"
+err_like ' message="line 1: .*"$' "as its message"
 err_like ' level=info .* late=0 bad=1$' "the counts"
 run whk-due -v --log-format logfmt
 err_like ' message="0 printed" printed=0$' "whk-due too"
