@@ -159,6 +159,8 @@ read_all(struct program *p, struct err *e)
 		return err_set(e,
 		    "others than this machine could reach it: that needs "
 		    "--tokens, or --open");
+	if (p->o.cors != NULL && strpbrk(p->o.cors, " \t\r\n") != NULL)
+		return err_set(e, "--cors: not an origin");
 	p->api.open = p->o.open;
 	p->api.cors = p->o.cors;
 	p->api.verbose = p->o.verbose;

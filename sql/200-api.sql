@@ -20,22 +20,38 @@ LANGUAGE sql STABLE AS $$
 	WHERE w.id = of_id AND whk.api_sees(w, caller)
 $$;
 
+-- Whether a webhook is listed among those of a state, or, if that is null, all.
+CREATE OR REPLACE FUNCTION whk.api_lists(w whk.webhook, in_state text)
+RETURNS boolean
+LANGUAGE sql STABLE AS $$
+	SELECT whk.api_sees(w, NULL) AND (in_state IS NULL
+		OR whk.state(w, statement_timestamp()) = in_state)
+$$;
+
 -- The lines of up to max webhooks after an id; null widens: of a tenant, in a
--- state, that get a type.
+-- state, that get a type. Those of all tenants and those of one are found by
+-- different indexes, and so are different queries, of which one is run.
 CREATE OR REPLACE FUNCTION whk.api_webhooks(caller text, of_tenant text,
 	in_state text, gets_type text, after bigint, max bigint)
 RETURNS TABLE (id bigint, line text)
 LANGUAGE sql STABLE AS $$
-	SELECT w.id, whk.webhook_line(w, statement_timestamp())
-	FROM whk.webhook w
-	WHERE w.id > after AND whk.api_sees(w, caller)
-		AND (of_tenant IS NULL OR w.tenant = of_tenant)
-		AND (in_state IS NULL
-			OR whk.state(w, statement_timestamp()) = in_state)
-		AND (gets_type IS NULL OR w.id = ANY (ARRAY(
-			SELECT whk.routes(gets_type,
-				coalesce(caller, of_tenant)))))
-	ORDER BY w.id LIMIT max
+	SELECT a.id, whk.webhook_line(a.w, statement_timestamp())
+	FROM (SELECT w.id, w FROM whk.webhook w
+		WHERE caller IS NULL AND of_tenant IS NULL AND w.id > after
+			AND whk.api_lists(w, in_state)
+			AND (gets_type IS NULL OR w.id = ANY (ARRAY(
+				SELECT whk.routes(gets_type, NULL))))
+		ORDER BY w.id LIMIT max) a
+	UNION ALL
+	SELECT b.id, whk.webhook_line(b.w, statement_timestamp())
+	FROM (SELECT w.id, w FROM whk.webhook w
+		WHERE w.tenant = coalesce(caller, of_tenant)
+			AND coalesce(of_tenant = caller, true) AND w.id > after
+			AND whk.api_lists(w, in_state)
+			AND (gets_type IS NULL OR w.id = ANY (ARRAY(
+				SELECT whk.routes(gets_type,
+					coalesce(caller, of_tenant)))))
+		ORDER BY w.id LIMIT max) b
 $$;
 
 -- Adds a webhook, checked by the caller but for its filter. wrong: what is
@@ -218,7 +234,7 @@ LANGUAGE sql STABLE AS $$
 	FROM whk.story_attempts(of_event, of_time, ARRAY[of_webhook]) a
 $$;
 
--- What became of an event at each webhook, an array.
+-- What became of an event at each webhook, an array; the first hundred.
 CREATE OR REPLACE FUNCTION whk.api_story_webhooks(caller text, of_event text,
 	of_time timestamptz)
 RETURNS json
@@ -232,12 +248,14 @@ LANGUAGE sql STABLE AS $$
 			'parked', h.next_ms IS NULL) END,
 		'attempts', whk.api_story_attempts(of_event, of_time,
 			h.webhook)) ORDER BY h.webhook), '[]')
-	FROM whk.story_webhooks(of_event, of_time) h
-	WHERE caller IS NULL OR EXISTS (SELECT FROM whk.webhook w
-		WHERE w.id = h.webhook AND w.tenant = caller)
+	FROM (SELECT x.* FROM whk.story_webhooks(of_event, of_time) x
+		WHERE caller IS NULL OR EXISTS (SELECT FROM whk.webhook w
+			WHERE w.id = x.webhook AND w.tenant = caller)
+		ORDER BY x.webhook LIMIT 100) h
 $$;
 
--- An event with its story, a JSON object; the newest of its id.
+-- An event with its story, a JSON object; the newest of its id. more: it was
+-- for more webhooks than are in it.
 CREATE OR REPLACE FUNCTION whk.api_event(caller text, of_event text)
 RETURNS TABLE (story text)
 LANGUAGE sql STABLE AS $$
@@ -245,7 +263,9 @@ LANGUAGE sql STABLE AS $$
 		'tenant', e.tenant, 'key', e.key,
 		'content_type', e.content_type, 'time', whk.rfc3339(e.time),
 		'accepted', whk.rfc3339(e.accepted_at), 'body', e.body,
-		'webhooks', whk.api_story_webhooks(caller, e.id, e.time)))::text
+		'webhooks', whk.api_story_webhooks(caller, e.id, e.time),
+		'more', CASE WHEN cardinality(e.webhooks) > 100 THEN true
+			END))::text
 	FROM whk.event e
 	WHERE e.id = of_event AND (caller IS NULL OR e.tenant = caller)
 	ORDER BY e.time DESC LIMIT 1

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""What a server of HTTP must bear: api_raw.py HOST:PORT.
+"""What a server of HTTP must bear: api_raw.py HOST:PORT [few].
 
 Prints "ok WHAT" or "not ok WHAT" for each. The server refuses requests that
-take longer than a second to come.
+take longer than a second to come; few: it has few descriptors.
 """
 import resource
 import socket
@@ -10,6 +10,7 @@ import sys
 import time
 
 HOST, PORT = sys.argv[1].rsplit(":", 1)
+FEW = len(sys.argv) > 2
 QUICK = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
@@ -61,6 +62,18 @@ def is_well():
         sock.sendall(QUICK)
         return answer(sock)[0] == "200" and time.monotonic() - begin < 1
 
+
+if FEW:
+    idle = [connect() for n in range(400)]
+    check(is_well(), "idle connections give way where descriptors are few")
+    for s in idle[:200]:
+        try:
+            s.sendall(b"GET ")
+        except OSError:
+            pass
+    idle = idle[200:] + [connect() for n in range(400)]
+    check(is_well(), "and half a request does too")
+    sys.exit()
 
 host = b"Host: localhost\r\n"
 post = b"POST /webhooks/ HTTP/1.1\r\n" + host

@@ -42,6 +42,18 @@ with() { # CODE METHOD PATH JSON
 }
 member() { is "$(jq -c "$1" body)" "$2" "$3"; }
 
+# Passes on the checks that a script printed.
+verdicts() {
+	while IFS= read -r line; do
+		case $line in
+		'ok '*) pass "${line#ok }" ;;
+		'not ok '*) fail "${line#not ok }" ;;
+		done) ;;
+		*) diag "$line" ;;
+		esac
+	done
+}
+
 # --- the command line ---
 
 exits 0 "-h" whk-api -h
@@ -395,16 +407,19 @@ status_is 0 "it ends well"
 slow=1s
 [ -z "${WHK_TEST_SLOW:-}" ] || slow=10s
 serve -T $slow
-python3 "$TOP/tests/api_raw.py" "${url#http://}" >verdicts 2>&1
-while IFS= read -r line; do
-	case $line in
-	'ok '*) pass "${line#ok }" ;;
-	'not ok '*) fail "${line#not ok }" ;;
-	done) ;;
-	*) diag "$line" ;;
-	esac
-done <verdicts
-is "$(tail -n 1 verdicts)" "done" "all of it was tried"
+python3 "$TOP/tests/api_raw.py" "${url#http://}" >raw.out 2>&1
+verdicts <raw.out
+is "$(tail -n 1 raw.out)" "done" "all of it was tried"
+
+stop "$api_pid"
+serve -T $slow
+spawn few prlimit --nofile=200 whk-api -a 127.0.0.1:0
+wait_for "grep -q 'listening on' '$T/few.err' || ended $pid"
+few_url=$(sed -n 's/.*listening on //p' "$T/few.err")
+python3 "$TOP/tests/api_raw.py" "${few_url#http://}" few >raw.out 2>&1
+verdicts <raw.out
+stop "$few_pid"
+status_is 0 "it ends well"
 
 # --- the database goes away ---
 

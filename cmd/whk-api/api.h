@@ -160,6 +160,10 @@ route_handler metrics_get, health_get, openapi_get;
 extern const char *const webhooks_query[];
 extern const char *const attempts_query[];
 
+/* webhooks.c: a webhook's line as the answer, or that there is none. */
+void webhook_line(struct call *c, const PGresult *r);
+void webhook_missing(struct call *c);
+
 /* openapi.c: the description, as JSON. 0, or -1 if memory is out. */
 int openapi_write(struct buf *b);
 

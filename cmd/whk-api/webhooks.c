@@ -8,7 +8,6 @@
 
 #define PAGE 50
 #define PAGE_MAX 1000
-#define DAY_MS INT64_C(86400000)
 
 /* A webhook's definition (whk(5)), and what stands for it in a form. */
 static const struct member definition[] = {
@@ -28,13 +27,11 @@ static const struct member definition[] = {
     {NULL, KIND_TEXT},
 };
 
-static const struct member nothing[] = {{NULL, KIND_TEXT}};
-
 const char *const webhooks_query[] = {
     "after", "limit", "state", "type", "tenant", NULL};
 
-static void
-no_webhook(struct call *c)
+void
+webhook_missing(struct call *c)
 {
 	call_fail(c, 404, "there is no webhook %lld", (long long)c->id);
 }
@@ -55,12 +52,11 @@ reply_line(struct call *c, int status, const char *line)
 		freezero(json.data, json.size);
 }
 
-/* Answers with the first row's line, or that there is none. */
-static void
-on_line(struct call *c, const PGresult *r)
+void
+webhook_line(struct call *c, const PGresult *r)
 {
 	if (PQntuples(r) == 0)
-		no_webhook(c);
+		webhook_missing(c);
 	else
 		reply_line(c, 200, db_text(r, 0, 0));
 }
@@ -192,7 +188,7 @@ static void
 on_changed(struct call *c, const PGresult *r)
 {
 	if (PQntuples(r) == 0)
-		no_webhook(c);
+		webhook_missing(c);
 	else if (db_text(r, 0, 0) != NULL)
 		call_fail(c, 400, "filter: %s", db_text(r, 0, 0));
 	else
@@ -318,7 +314,7 @@ webhook_get(struct call *c, const struct httpd_request *r)
 	args_text(&a, c->tenant);
 	args_long(&a, c->id);
 	call_ask(c, &c->api->fast, "SELECT line FROM whk.api_webhook($1, $2)",
-	    &a, on_line);
+	    &a, webhook_line);
 }
 
 static void remove_some(struct call *c);
@@ -329,7 +325,7 @@ on_removed(struct call *c, const PGresult *r)
 	const char *done = db_text(r, 0, 0);
 
 	if (done == NULL)
-		no_webhook(c);
+		webhook_missing(c);
 	else if (done[0] == 't')
 		call_reply(c, 204, NULL, NULL, 0);
 	else
@@ -352,120 +348,4 @@ webhook_delete(struct call *c, const struct httpd_request *r)
 {
 	(void)r;
 	remove_some(c);
-}
-
-/* Whether nothing was said in a body; else the call is answered. */
-static bool
-says_nothing(struct call *c, const struct httpd_request *r)
-{
-	json_t *given = body_read(c, r, nothing);
-
-	json_decref(given);
-	return given != NULL;
-}
-
-static void
-pause_or_resume(struct call *c, const struct httpd_request *r, const char *sql)
-{
-	struct args a = {0};
-
-	if (!says_nothing(c, r))
-		return;
-	args_text(&a, c->tenant);
-	args_long(&a, c->id);
-	call_ask(c, &c->api->fast, sql, &a, on_line);
-}
-
-void
-webhook_pause(struct call *c, const struct httpd_request *r)
-{
-	pause_or_resume(c, r, "SELECT line FROM whk.api_pause($1, $2, true)");
-}
-
-void
-webhook_resume(struct call *c, const struct httpd_request *r)
-{
-	pause_or_resume(c, r, "SELECT line FROM whk.api_pause($1, $2, false)");
-}
-
-/* Reads what to rotate to: the secret, made if none is given, and for how long
- * the old ones go on. */
-static int
-read_rotation(
-    json_t *given, char made[SIGN_SECRET_MAX], struct args *a, struct err *e)
-{
-	json_t *overlap = json_object_get(given, "overlap_ms");
-	json_t *secret = json_object_get(given, "secret");
-	json_int_t ms = overlap == NULL ? DAY_MS : json_integer_value(overlap);
-
-	if (overlap != NULL &&
-	    (!json_is_integer(overlap) || ms < 0 || ms > 365 * DAY_MS))
-		return err_set(e,
-		    "overlap_ms: not a whole number from 0 to %lld",
-		    (long long)(365 * DAY_MS));
-	if (secret != NULL && !json_is_string(secret))
-		return err_set(e, "secret: not a string");
-	if (secret != NULL &&
-	    webhook_check_secret(json_string_value(secret), e) == -1)
-		return -1;
-	if (secret == NULL && sign_make(made, e) == -1)
-		return -1;
-	args_text(a, secret == NULL ? made : json_string_value(secret));
-	args_long(a, ms);
-	return 0;
-}
-
-void
-webhook_rotate(struct call *c, const struct httpd_request *r)
-{
-	static const struct member members[] = {{"secret", KIND_TEXT},
-	    {"overlap_ms", KIND_NUMBER}, {NULL, KIND_TEXT}};
-	json_t *given = body_read(c, r, members);
-	struct args a = {0};
-	struct err e;
-	int rc;
-
-	if (given == NULL)
-		return;
-	args_text(&a, c->tenant);
-	args_long(&a, c->id);
-	rc = read_rotation(given, c->secret, &a, &e);
-	webhook_free(given);
-	if (rc == -1) {
-		args_free(&a);
-		call_refuse(c, &e);
-		return;
-	}
-	call_ask(c, &c->api->fast,
-	    "SELECT line FROM whk.api_rotate($1, $2, $3, $4 * interval '1 ms')",
-	    &a, on_line);
-}
-
-static void
-on_ping(struct call *c, const PGresult *r)
-{
-	const char *id = db_text(r, 0, 0);
-	struct buf json = {0};
-
-	if (id == NULL) {
-		no_webhook(c);
-		return;
-	}
-	call_header(c, "Location: /events/%s/", id);
-	buf_fmt(&json, "{\"id\": \"%s\", \"webhooks\": [%lld]}\n", id,
-	    (long long)c->id);
-	call_json(c, 202, &json);
-	buf_free(&json);
-}
-
-void
-webhook_test(struct call *c, const struct httpd_request *r)
-{
-	struct args a = {0};
-
-	if (!says_nothing(c, r))
-		return;
-	args_text(&a, c->tenant);
-	args_long(&a, c->id);
-	call_ask(c, &c->api->fast, "SELECT whk.api_ping($1, $2)", &a, on_ping);
 }
