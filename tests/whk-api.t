@@ -365,6 +365,8 @@ member '.[0].fields' '{"url":"http://127.0.0.1:1/"}' "the tenant was not set"
 is "$(sql "SELECT tenant FROM whk.webhook WHERE id = $mine")" acme \
 	"but is theirs"
 as "$acme" gives 403 POST /webhooks/ -d url=http://a/ -d tenant=globex
+as "$acme" gives 200 POST /webhooks/ -d url=http://a/ -d tenant=
+as "$acme" gives 204 DELETE "/webhooks/$(jq '.[0].pk' body)"
 as "$acme" gives 403 PATCH "/webhooks/$mine" -d tenant=globex
 as "$acme" gives 403 PATCH "/webhooks/$mine" -d tenant=
 as "$acme" gives 200 PATCH "/webhooks/$mine" -d tenant=acme
@@ -458,6 +460,16 @@ is "$(cat late.code)" 503 "one that waited for the database is told"
 kill "$locker" 2>/dev/null
 restart_postgres
 wait_for 'ask GET /healthz; [ "$code" = 200 ]'
+
+sql 'DROP SCHEMA whk CASCADE' 2>/dev/null
+sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+	WHERE application_name = 'whk-api'" >/dev/null
+wait_for 'grep -q "run whk-init" "$T/api.err"'
+gives 503 GET /webhooks/1
+whk-init 2>/dev/null
+wait_for 'ask GET /healthz; [ "$code" = 200 ]'
+gives 404 GET /webhooks/1
+gives 200 POST /webhooks/ -d url=http://a/
 
 # --- SIGTERM in the middle ---
 

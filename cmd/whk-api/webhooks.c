@@ -143,6 +143,8 @@ complete(struct call *c, json_t *given)
 	json_t *def = NULL;
 	struct err e;
 
+	if (json_is_null(json_object_get(given, "tenant")))
+		json_object_del(given, "tenant");
 	if (!is_of_tenant(c, given))
 		return NULL;
 	def = webhook_check(given, WEBHOOK_ADD, &e);
