@@ -302,9 +302,15 @@ INSERT INTO whk.attempt (event, webhook, at, attempt, time, outcome, status,
 	type) SELECT 'm' || i, 1, now() - i * interval '1 ms', 1, '2026-11-01',
 	'failed', 500, 'm' FROM generate_series(1, $many) i;
 ANALYZE whk.event; ANALYZE whk.attempt"
+# Each batch takes a while, so that the signal comes before the last.
+sql "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+	'BEGIN PERFORM pg_sleep(0.5); RETURN NULL; END';
+CREATE TRIGGER slow AFTER INSERT ON whk.pending
+	FOR EACH STATEMENT EXECUTE FUNCTION slow()"
 spawn replay whk-replay -v -t m
 wait_for '[ $(pending) -gt 500 ]'
 stop "$pid"
+sql "DROP TRIGGER slow ON whk.pending"
 status_is 0 "stopped by SIGTERM"
 first=$(pending)
 ok "... in the middle" test "$first" -gt 500 -a "$first" -lt "$many"
