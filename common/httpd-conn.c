@@ -13,7 +13,8 @@
 #define HEAD_MAX ((size_t)64 << 10)
 #define CHUNK_MAX ((size_t)1 << 40)
 #define CHUNK_LINE_MAX 1024 /* before a chunk, and in a trailer */
-#define LINGER_S 1
+#define LINGER_S 1          /* without a word of the client */
+#define LINGER_MOST_S 10
 #define PENDING_MAX ((size_t)256 << 10) /* of answers not taken */
 #define STEPS 64                        /* before others have their turn */
 
@@ -100,9 +101,12 @@ static void
 linger(struct conn *c)
 {
 	struct timeval wait = {.tv_sec = LINGER_S};
+	struct timeval most = {.tv_sec = LINGER_MOST_S};
 
 	shutdown(bufferevent_getfd(c->bev), SHUT_WR);
 	bufferevent_set_timeouts(c->bev, &wait, NULL);
+	if (c->late != NULL)
+		event_add(c->late, &most);
 	c->state = LINGER;
 }
 
@@ -346,7 +350,8 @@ on_late(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	if (c->limit == LIMIT_IDLE && c->state <= TRAILER) {
+	if (c->state == LINGER ||
+	    (c->limit == LIMIT_IDLE && c->state <= TRAILER)) {
 		conn_free(c);
 	} else if (c->limit == LIMIT_REQUEST && c->state <= TRAILER) {
 		refuse(c, 408);
@@ -455,7 +460,7 @@ conn_wake(struct conn *c)
 bool
 conn_give_way(struct conn *c)
 {
-	if (c->state > TRAILER)
+	if (c->state > TRAILER && c->state != LINGER)
 		return false;
 	conn_free(c);
 	return true;
