@@ -291,6 +291,9 @@ open_all(struct program *p, struct err *e)
 	if (open_lane(p, &p->api.fast, e) == -1 ||
 	    open_lane(p, &p->api.slow, e) == -1)
 		return -1;
+	for (size_t i = 0; i < EVENT_LANES; i++)
+		if (open_lane(p, &p->api.events[i], e) == -1)
+			return -1;
 	p->server = httpd_new(p->loop.base, &options, &handler, &p->api, e);
 	return p->server == NULL ? -1 : 0;
 }
@@ -305,6 +308,8 @@ close_all(struct program *p)
 		call_free(c);
 	db_free(p->api.fast.db);
 	db_free(p->api.slow.db);
+	for (size_t i = 0; i < EVENT_LANES; i++)
+		db_free(p->api.events[i].db);
 	if (p->late != NULL)
 		event_free(p->late);
 	loop_free(&p->loop);

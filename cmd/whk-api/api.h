@@ -23,9 +23,11 @@
  */
 
 /*
- * A connection to the database. There are two: what may take long goes over
- * the other, so that nobody waits for it who has not asked for it.
+ * A connection to the database. What may take long goes over one of its own, so
+ * that nobody waits for it who has not asked for it; events go over several, so
+ * that they are written to the disk together.
  */
+#define EVENT_LANES 4
 struct lane {
 	struct api *api;
 	struct db *db;
@@ -33,7 +35,7 @@ struct lane {
 };
 
 struct api {
-	struct lane fast, slow;
+	struct lane fast, slow, events[EVENT_LANES];
 	struct tokens tokens;
 	bool open;        /* without tokens, by whatever name it is called */
 	const char *cors; /* the origin that may ask, "*", or NULL */

@@ -200,6 +200,18 @@ add_to(struct args *a, const struct event_line *ev)
 	buf_free(&b);
 }
 
+/* The lane that has the least to do. */
+static struct lane *
+choose_lane(struct api *api)
+{
+	struct lane *least = &api->events[0];
+
+	for (size_t i = 1; i < EVENT_LANES; i++)
+		if (db_calls(api->events[i].db) < db_calls(least->db))
+			least = &api->events[i];
+	return least;
+}
+
 static void
 emit(struct call *c, const struct event_line *ev, bool chosen)
 {
@@ -222,7 +234,7 @@ emit(struct call *c, const struct event_line *ev, bool chosen)
 	a.failed |= body.failed;
 	buf_free(&body);
 	add_to(&a, ev);
-	call_ask(c, &c->api->fast,
+	call_ask(c, choose_lane(c->api),
 	    "SELECT became, webhooks FROM whk.api_emit($1, $2, $3::boolean, "
 	    "$4, $5, $6, $7, $8, $9)",
 	    &a, on_emitted);
