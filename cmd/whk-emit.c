@@ -40,8 +40,8 @@ struct options {
 static const struct cli_option option_table[] = {
     {'q', "queue", "QUEUE", CLI_STRING, AT(queue), "the queue's URL or name",
 	"WHK_QUEUE_URL", 0, 0},
-    {'t', "type", "TYPE", CLI_STRING, AT(type), "what happened: order.paid",
-	NULL, 0, 0},
+    {'t', "type", "TYPE", CLI_STRING | CLI_TYPE, AT(type),
+	"what happened: order.paid", NULL, 0, 0},
     {'T', "tenant", "TENANT", CLI_STRING, AT(tenant), "whose event it is", NULL,
 	0, 0},
     {'i', "id", "ID", CLI_STRING, AT(id), "the event's id, which repeats share",

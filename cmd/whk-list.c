@@ -6,8 +6,10 @@
 #include <err.h>
 #include <inttypes.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "db.h"
@@ -18,9 +20,10 @@
 
 #define NAME "whk-list"
 #define PAGE 1000 /* webhooks asked for, and held, at a time */
+#define WORDS 100 /* that a shell is given at the most */
 
 struct options {
-	const char *tenant, *type, *state;
+	const char *tenant, *type, *state, *complete;
 	bool json;
 };
 
@@ -29,11 +32,14 @@ struct options {
 static const struct cli_option option_table[] = {
     {'T', "tenant", "TENANT", CLI_STRING, AT(tenant), "those of that tenant",
 	NULL, 0, 0},
-    {'t', "type", "TYPE", CLI_STRING, AT(type),
+    {'t', "type", "TYPE", CLI_STRING | CLI_TYPE, AT(type),
 	"those that get events of that type", NULL, 0, 0},
     {'s', "state", "STATE", CLI_STRING, AT(state),
 	"those that are active, paused, blocked or disabled", NULL, 0, 0},
     {'j', "json", NULL, CLI_FLAG, AT(json), "print webhook lines", NULL, 0, 0},
+    {0, "complete", "KIND", CLI_STRING, AT(complete),
+	"for shells: print each webhook, type or pattern that begins with ID",
+	NULL, 0, 0},
 };
 
 static const struct cli cli = {
@@ -43,6 +49,7 @@ static const struct cli cli = {
     .options = option_table,
     .count = sizeof(option_table) / sizeof(option_table[0]),
     .max_operands = -1,
+    .operand = CLI_WEBHOOK,
 };
 
 static const struct table_column columns[] = {{"ID", true}, {"STATE", false},
@@ -88,9 +95,27 @@ check_state(const char *state, struct err *e)
 	    state);
 }
 
+/* Checks what --complete asks for: a kind and the beginning of a word. */
+static int
+check_complete(const char *kind, char **operands, int count, struct err *e)
+{
+	if (strcmp(kind, "webhook") != 0 && strcmp(kind, "type") != 0 &&
+	    strcmp(kind, "pattern") != 0)
+		return err_set(e,
+		    "--complete: '%.100s' is none of webhook, type, pattern",
+		    kind);
+	if (count > 1)
+		return err_set(e, "--complete: one word at a time");
+	if (count == 1 && !text_is_utf8(operands[0], strlen(operands[0])))
+		return err_set(e, "--complete: a word that is not UTF-8");
+	return 0;
+}
+
 static int
 read_all(struct list *l, char **operands, int count, struct err *e)
 {
+	if (l->o.complete != NULL)
+		return check_complete(l->o.complete, operands, count, e);
 	l->all = count == 0;
 	if (check_text("tenant", l->o.tenant, e) == -1 ||
 	    check_text("type", l->o.type, e) == -1 ||
@@ -196,6 +221,41 @@ run(struct list *l, struct err *e)
 	return l->missing.count > 0 ? 1 : 0;
 }
 
+/* The shell waits, and so does who types: no word is better than a late one. */
+static void
+give_up(int signo)
+{
+	(void)signo;
+	_exit(75);
+}
+
+/* Prints the words that begin with prefix. Returns the exit status. */
+static int
+complete(struct list *l, const char *prefix, struct err *e)
+{
+	struct args a = {0};
+	PGresult *r;
+
+	signal(SIGALRM, give_up);
+	alarm(1);
+	l->db = db_open(NAME, false, e);
+	if (l->db == NULL)
+		return err_status(e);
+	args_text(&a, l->o.complete);
+	args_text(&a, prefix);
+	args_long(&a, WORDS);
+	r = db_query(l->db, "SELECT whk.complete($1, $2, $3::int)", &a, e);
+	args_free(&a);
+	if (r == NULL)
+		return err_status(e);
+	for (int row = 0; row < PQntuples(r); row++) {
+		buf_text(&l->out, db_text(r, row, 0));
+		buf_text(&l->out, "\n");
+	}
+	PQclear(r);
+	return print(l, e) == 0 ? 0 : err_status(e);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -207,10 +267,12 @@ main(int argc, char **argv)
 	status = cli_parse(&cli, argc, argv, &l.o, &first, stdout, stderr);
 	if (status != -1)
 		return status;
-	if (read_all(&l, argv + first, argc - first, &e) == 0)
-		status = run(&l, &e);
-	else
+	if (read_all(&l, argv + first, argc - first, &e) == -1)
 		status = e.temporary ? 75 : 2;
+	else if (l.o.complete != NULL)
+		status = complete(&l, first < argc ? argv[first] : "", &e);
+	else
+		status = run(&l, &e);
 	if (e.msg[0] != '\0')
 		warnx("%s", e.msg);
 	PQfinish(l.db);

@@ -23,15 +23,15 @@
 
 static const struct cli_option options[] = {
     {'e', "event", "ID", CLI_STRING, OPT(event), "of this event", NULL, 0, 0},
-    {'w', "webhook", "ID", CLI_INT, OPT(webhook), "of this webhook", NULL, 1,
-	INT64_MAX},
+    {'w', "webhook", "ID", CLI_INT | CLI_WEBHOOK, OPT(webhook),
+	"of this webhook", NULL, 1, INT64_MAX},
     {'s', "since", "TIME", CLI_STRING, OPT(since),
 	"from then on: RFC 3339, a date, or \"2h\" ago", NULL, 0, 0},
     {'u', "until", "TIME", CLI_STRING, OPT(until), "before then", NULL, 0, 0},
     {'o', "outcome", "WORD", CLI_STRING, OPT(outcome),
 	"whose last attempt was delivered, retry, failed, cancelled", NULL, 0,
 	0},
-    {'t', "type", "PATTERN", CLI_LIST, OPT(types),
+    {'t', "type", "PATTERN", CLI_LIST | CLI_PATTERN, OPT(types),
 	"of events of this type; may be repeated", NULL, 0, 0},
     {'T', "tenant", "TENANT", CLI_STRING, OPT(tenant), "of this tenant", NULL,
 	0, 0},

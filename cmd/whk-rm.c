@@ -34,6 +34,7 @@ static const struct cli cli = {
     .count = sizeof(option_table) / sizeof(option_table[0]),
     .min_operands = 1,
     .max_operands = -1,
+    .operand = CLI_WEBHOOK,
 };
 
 struct rm {

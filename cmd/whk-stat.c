@@ -41,7 +41,7 @@ static const struct cli_option option_table[] = {
     {'T', "tenant", "TENANT", CLI_STRING, AT(tenant),
 	"the webhooks of that tenant", NULL, 0, 0},
     {'w', "watch", NULL, CLI_FLAG, AT(watch), "go on, in place", NULL, 0, 0},
-    {'W', "webhook", "ID", CLI_LIST, AT(webhooks),
+    {'W', "webhook", "ID", CLI_LIST | CLI_WEBHOOK, AT(webhooks),
 	"that webhook; may be repeated", NULL, 0, 0},
 };
 

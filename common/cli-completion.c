@@ -49,44 +49,72 @@ print_function(FILE *out, const char *name)
 		fputc(*name == '-' ? '_' : *name, out);
 }
 
-static void
-print_patterns(const struct cli *cli, FILE *out, bool file)
+/* What "whk-list --complete" calls a thing, or NULL. */
+static const char *
+kind(enum cli_type type)
+{
+	switch ((int)cli_thing(type)) {
+	case CLI_WEBHOOK:
+		return "webhook";
+	case CLI_TYPE:
+		return "type";
+	case CLI_PATTERN:
+		return "pattern";
+	default:
+		return NULL;
+	}
+}
+
+/*
+ * The pattern of the options whose arguments are files or not, and a thing or
+ * none (0), for case in bash. Returns whether there are any.
+ */
+static bool
+print_patterns(const struct cli *cli, FILE *out, bool file, int thing)
 {
 	const struct cli_option *o;
 	const char *bar = "";
 
 	for (size_t i = 0; (o = option_at(cli, i)) != NULL; i++) {
-		if (o->type == CLI_FLAG || is_file(o->arg) != file)
+		if (o->type == CLI_FLAG || is_file(o->arg) != file ||
+		    (int)cli_thing(o->type) != thing)
 			continue;
-		fprintf(out, "%s--%s", bar, o->name);
+		fprintf(out, "%s--%s", *bar != '\0' ? bar : "\t", o->name);
 		if (o->letter != 0)
 			fprintf(out, "|-%c", o->letter);
 		bar = "|";
 	}
-	/* A pattern that no word before an argument is. */
-	if (*bar == '\0')
-		fputs("''", out);
+	return *bar != '\0';
 }
 
+/* What each option's argument is; one of the database is left in $of. */
 static void
-bash(const struct cli *cli, FILE *out)
+bash_arguments(const struct cli *cli, FILE *out)
+{
+	static const enum cli_type things[] = {
+	    CLI_WEBHOOK, CLI_TYPE, CLI_PATTERN};
+
+	if (print_patterns(cli, out, true, 0))
+		fputs(") return ;;\n", out);
+	fputs("\t--completion) COMPREPLY=($(compgen -W "
+	      "'bash zsh fish' -- \"$cur\")); compopt +o default; return ;;\n",
+	    out);
+	for (size_t i = 0; i < sizeof(things) / sizeof(things[0]); i++)
+		if (print_patterns(cli, out, false, (int)things[i]))
+			fprintf(out, ") of=%s ;;\n", kind(things[i]));
+	if (print_patterns(cli, out, false, 0))
+		fputs(") compopt +o default; return ;;\n", out);
+}
+
+/* A word that is an option, or an operand. */
+static void
+bash_word(const struct cli *cli, FILE *out)
 {
 	const struct cli_option *o;
+	const char *of = kind(cli->operand);
 
-	print_function(out, cli->name);
-	fputs("() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]}\n"
-	      "\tCOMPREPLY=()\n"
-	      "\tcase ${COMP_WORDS[COMP_CWORD-1]} in\n\t",
-	    out);
-	print_patterns(cli, out, true);
-	fputs(
-	    ") return ;;\n\t--completion) COMPREPLY=($(compgen -W "
-	    "'bash zsh fish' -- \"$cur\")); compopt +o default; return ;;\n\t",
-	    out);
-	print_patterns(cli, out, false);
-	fputs(") compopt +o default; return ;;\n\tesac\n"
-	      "\t[[ $cur == -* ]] || return\n"
-	      "\tCOMPREPLY=($(compgen -W '",
+	fputs("\t*) if [[ $cur == -* ]]; then\n"
+	      "\t\tCOMPREPLY=($(compgen -W '",
 	    out);
 	for (size_t i = 0; (o = option_at(cli, i)) != NULL; i++) {
 		if (o->letter != 0)
@@ -94,16 +122,63 @@ bash(const struct cli *cli, FILE *out)
 		fprintf(
 		    out, "--%s%s", o->name, option_at(cli, i + 1) ? " " : "");
 	}
-	fputs("' -- \"$cur\"))\n}\ncomplete -o default -F ", out);
+	fprintf(out, "' -- \"$cur\")); return\n\tfi\n\t%s%s ;;\n",
+	    of != NULL ? "of=" : "return", of != NULL ? of : "");
+}
+
+/* Whether there is anything that the database knows. */
+static bool
+asks(const struct cli *cli)
+{
+	bool any = kind(cli->operand) != NULL;
+
+	for (size_t i = 0; i < cli->count; i++)
+		any = any || kind(cli->options[i].type) != NULL;
+	return any;
+}
+
+static void
+bash(const struct cli *cli, FILE *out)
+{
+	print_function(out, cli->name);
+	fputs("() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} of\n"
+	      "\tCOMPREPLY=()\n"
+	      "\tcase ${COMP_WORDS[COMP_CWORD-1]} in\n",
+	    out);
+	bash_arguments(cli, out);
+	bash_word(cli, out);
+	fputs("\tesac\n", out);
+	if (asks(cli))
+		fputs("\tcompopt +o default\n"
+		      "\tmapfile -t COMPREPLY < "
+		      "<(whk-list --complete $of -- \"$cur\" 2>/dev/null)\n"
+		      "\tCOMPREPLY=(\"${COMPREPLY[@]//\\*/\\\\*}\")\n",
+		    out);
+	fputs("}\ncomplete -o default -F ", out);
 	print_function(out, cli->name);
 	fprintf(out, " %s\n", cli->name);
+}
+
+/* What stands behind ":URL:", in single quotes. */
+static void
+zsh_action(enum cli_type type, const char *what, FILE *out)
+{
+	const char *of = kind(type);
+
+	if (of != NULL)
+		fprintf(out,
+		    "{compadd -- ${(f)\"$(whk-list --complete %s -- "
+		    "\"$PREFIX\" 2>/dev/null)\"}}",
+		    of);
+	else
+		fputs(is_file(what) ? "_files" : " ", out);
 }
 
 /* '(-q --queue)'{-q,--queue}'[help]:URL:' */
 static void
 zsh_option(const struct cli_option *o, FILE *out)
 {
-	const char *star = o->type == CLI_LIST ? "*" : "";
+	const char *star = cli_form(o) == CLI_LIST ? "*" : "";
 
 	if (o->letter == 0)
 		fprintf(out, " \\\n\t'%s--%s", star, o->name);
@@ -118,10 +193,11 @@ zsh_option(const struct cli_option *o, FILE *out)
 	if (o->type != CLI_FLAG) {
 		fputc(':', out);
 		print_escaped(out, o->arg != NULL ? o->arg : "value", ":\\");
-		fputs(strcmp(o->name, "completion") == 0 ? ":(bash zsh fish)"
-			: is_file(o->arg)                ? ":_files"
-							 : ": ",
-		    out);
+		fputc(':', out);
+		if (strcmp(o->name, "completion") == 0)
+			fputs("(bash zsh fish)", out);
+		else
+			zsh_action(o->type, o->arg, out);
 	}
 	fputc('\'', out);
 }
@@ -137,9 +213,38 @@ zsh(const struct cli *cli, FILE *out)
 	if (cli->operands != NULL) {
 		fputs(" \\\n\t'*:", out);
 		print_escaped(out, cli->operands, ":\\");
-		fputs(is_file(cli->operands) ? ":_files'" : ": '", out);
+		fputc(':', out);
+		zsh_action(cli->operand, cli->operands, out);
+		fputc('\'', out);
 	}
 	fputc('\n', out);
+}
+
+/* The arguments that the database knows: of an option or as operands. */
+static void
+fish_words(enum cli_type type, FILE *out)
+{
+	fprintf(out,
+	    " -a '(whk-list --complete %s -- (string replace -r \"^-[^=]*=\" "
+	    "\"\" -- (commandline -ct)) 2>/dev/null)'",
+	    kind(type));
+}
+
+static void
+fish_option(const struct cli_option *o, FILE *out)
+{
+	if (o->letter != 0)
+		fprintf(out, " -s %c", o->letter);
+	fprintf(out, " -l %s", o->name);
+	if (strcmp(o->name, "completion") == 0)
+		fputs(" -x -a 'bash zsh fish'", out);
+	else if (o->type != CLI_FLAG)
+		fputs(is_file(o->arg) ? " -r -F" : " -x", out);
+	if (kind(o->type) != NULL)
+		fish_words(o->type, out);
+	fputs(" -d '", out);
+	print_escaped(out, o->help, "");
+	fputs("'\n", out);
 }
 
 static void
@@ -147,20 +252,15 @@ fish(const struct cli *cli, FILE *out)
 {
 	const struct cli_option *o;
 
-	if (!is_file(cli->operands))
-		fprintf(out, "complete -c %s -f\n", cli->name);
+	if (!is_file(cli->operands)) {
+		fprintf(out, "complete -c %s -f", cli->name);
+		if (kind(cli->operand) != NULL)
+			fish_words(cli->operand, out);
+		fputc('\n', out);
+	}
 	for (size_t i = 0; (o = option_at(cli, i)) != NULL; i++) {
 		fprintf(out, "complete -c %s", cli->name);
-		if (o->letter != 0)
-			fprintf(out, " -s %c", o->letter);
-		fprintf(out, " -l %s", o->name);
-		if (strcmp(o->name, "completion") == 0)
-			fputs(" -x -a 'bash zsh fish'", out);
-		else if (o->type != CLI_FLAG)
-			fputs(is_file(o->arg) ? " -r -F" : " -x", out);
-		fputs(" -d '", out);
-		print_escaped(out, o->help, "");
-		fputs("'\n", out);
+		fish_option(o, out);
 	}
 }
 

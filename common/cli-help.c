@@ -45,12 +45,13 @@ static void
 right(char *buf, size_t size, const struct cli_option *o, const void *values)
 {
 	const char *at = (const char *)values + o->offset, *text = "";
+	enum cli_type form = cli_form(o);
 	char number[CLI_NUMBER] = "";
 
-	if (o->type == CLI_STRING && *(const char *const *)(const void *)at)
+	if (form == CLI_STRING && *(const char *const *)(const void *)at)
 		text = *(const char *const *)(const void *)at;
-	if (o->type >= CLI_INT && *(const int64_t *)(const void *)at != 0) {
-		cli_number(number, o->type, *(const int64_t *)(const void *)at);
+	if (form >= CLI_INT && *(const int64_t *)(const void *)at != 0) {
+		cli_number(number, form, *(const int64_t *)(const void *)at);
 		text = number;
 	}
 	snprintf(buf, size, "%s%s%s%s%s%s%s", o->help,

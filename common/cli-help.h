@@ -11,6 +11,19 @@
 
 #define CLI_NUMBER 32
 
+/* How a value is read, without what it is; and what it is, or 0. */
+static inline enum cli_type
+cli_form(const struct cli_option *o)
+{
+	return (enum cli_type)(o->type & 15u);
+}
+
+static inline enum cli_type
+cli_thing(enum cli_type type)
+{
+	return (enum cli_type)(type & ~15u);
+}
+
 /* Writes a number as its option takes it: "300", "5m", "64k". */
 void cli_number(char buf[CLI_NUMBER], enum cli_type type, int64_t n);
 

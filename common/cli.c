@@ -83,22 +83,23 @@ set_number(struct reading *r, const struct cli_option *o, const char *value,
 	    [CLI_DURATION] = " is not a duration, such as 250ms, 5s, 2m, 3h",
 	    [CLI_SIZE] = " is not a size, such as 512, 64k, 8m, 1g"};
 	char what[80], tail[120], low[CLI_NUMBER], high[CLI_NUMBER], *end;
+	enum cli_type form = cli_form(o);
 	int bad;
 
 	source(what, sizeof(what), o, env);
-	if (o->type == CLI_INT) {
+	if (form == CLI_INT) {
 		*n = strtoimax(value, &end, 10);
 		bad = strspn(value, "0123456789-+") == 0 || *end != '\0';
 	} else {
-		bad = o->type == CLI_SIZE ? text_size(value, n)
-					  : text_duration(value, n);
+		bad = form == CLI_SIZE ? text_size(value, n)
+				       : text_duration(value, n);
 	}
 	if (bad)
-		return refuse(r, what, value, forms[o->type]);
+		return refuse(r, what, value, forms[form]);
 	if (*n >= o->min && *n <= o->max)
 		return -1;
-	cli_number(low, o->type, o->min);
-	cli_number(high, o->type, o->max);
+	cli_number(low, form, o->min);
+	cli_number(high, form, o->max);
 	snprintf(tail, sizeof(tail), " is not from %s to %s", low, high);
 	return refuse(r, what, value, tail);
 }
@@ -111,7 +112,7 @@ set(struct reading *r, const struct cli_option *o, const char *value, bool env)
 	int64_t n;
 	int status = -1;
 
-	switch (o->type) {
+	switch ((int)cli_form(o)) {
 	case CLI_FLAG:
 		*(bool *)at = true;
 		break;
@@ -315,7 +316,7 @@ cli_free(const struct cli *cli, void *values)
 	for (size_t i = 0; i < cli->count; i++) {
 		struct cli_list *list;
 
-		if (cli->options[i].type != CLI_LIST)
+		if (cli_form(&cli->options[i]) != CLI_LIST)
 			continue;
 		list = (void *)((char *)values + cli->options[i].offset);
 		free(list->items);

@@ -11,7 +11,8 @@
  * shell completion are all made from it.
  *
  * Every program also has -h/--help, --version and --completion SHELL (bash,
- * zsh or fish: prints the completion script), which no table lists.
+ * zsh or fish: prints the completion script), which no table lists. The
+ * scripts ask "whk-list --complete" for what is in the database.
  */
 enum cli_type {
 	CLI_FLAG,     /* bool: set to true */
@@ -20,6 +21,11 @@ enum cli_type {
 	CLI_INT,      /* int64_t, from min to max */
 	CLI_DURATION, /* int64_t, milliseconds (text_duration), min to max */
 	CLI_SIZE,     /* int64_t, bytes (text_size), min to max */
+
+	/* With |: what it is, for shells to complete it from the database. */
+	CLI_WEBHOOK = 1 << 4, /* a webhook's id */
+	CLI_TYPE = 2 << 4,    /* an event's type */
+	CLI_PATTERN = 3 << 4, /* an event's type or a pattern of types */
 };
 
 struct cli_option {
@@ -40,6 +46,7 @@ struct cli {
 	const struct cli_option *options;
 	size_t count;
 	int min_operands, max_operands; /* max -1: any number */
+	enum cli_type operand;          /* CLI_WEBHOOK and so on, or 0 */
 };
 
 /* The values of a CLI_LIST, in order; items point into argv. */

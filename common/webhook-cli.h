@@ -30,7 +30,7 @@ struct webhook_options {
 		letter, name, arg, type, at, help, NULL, 0, 0                  \
 	}
 #define WEBHOOK_OPTIONS(s, m)                                                  \
-	WEBHOOK_OPTION('e', "event", "PATTERN", CLI_LIST,                      \
+	WEBHOOK_OPTION('e', "event", "PATTERN", CLI_LIST | CLI_PATTERN,        \
 	    offsetof(s, m.events), "events it gets: order.paid, order.*, *"),  \
 	    WEBHOOK_OPTION('T', "tenant", "TENANT", CLI_STRING,                \
 		offsetof(s, m.tenant), "only events of that tenant"),          \

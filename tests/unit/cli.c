@@ -24,11 +24,12 @@ static const struct cli_option options[] = {
 	"say nothing", "WHK_T_QUIET", 0, 0},
     {'u', "url", "URL", CLI_STRING, offsetof(struct values, url),
 	"the queue's URL", "WHK_T_URL", 0, 0},
-    {'e', "events", "PATTERN", CLI_LIST, offsetof(struct values, events),
+    {'e', "events", "PATTERN", CLI_LIST | CLI_PATTERN,
+	offsetof(struct values, events),
 	"event types that it gets, of which there may be any number",
 	"WHK_T_EVENTS", 0, 0},
-    {'n', "number", "N", CLI_INT, offsetof(struct values, number), "how many",
-	NULL, -5, 10},
+    {'n', "number", "N", CLI_INT | CLI_WEBHOOK, offsetof(struct values, number),
+	"how many", NULL, -5, 10},
     {'t', "timeout", "TIME", CLI_DURATION, offsetof(struct values, timeout),
 	"how long", "WHK_T_TIMEOUT", 1000, 3600000},
     {0, "key-file", "FILE", CLI_SIZE, offsetof(struct values, size),
@@ -36,7 +37,7 @@ static const struct cli_option options[] = {
 };
 
 static const struct cli cli = {"whk-t", "[FILE ...]", "Tests the table.",
-    options, sizeof(options) / sizeof(options[0]), 0, -1};
+    options, sizeof(options) / sizeof(options[0]), 0, -1, 0};
 
 /* What a run of cli_parse() did. */
 static struct {
@@ -299,6 +300,37 @@ test_completion(void **state)
 	assert_non_null(strstr(got.out, " -l key-file -r -F -d 'how large'\n"));
 }
 
+/* The arguments that the database knows are asked for where they are. */
+static void
+test_completion_words(void **state)
+{
+	struct cli ids = cli;
+
+	(void)state;
+	assert_int_equal(0, parse("--completion", "bash", NULL));
+	assert_non_null(strstr(got.out, "\t--number|-n) of=webhook ;;\n"));
+	assert_non_null(strstr(got.out, "\t--events|-e) of=pattern ;;\n"));
+	assert_non_null(strstr(got.out, "whk-list --complete $of -- \"$cur\""));
+	assert_null(strstr(got.out, "of=type"));
+	assert_int_equal(0, parse("--completion", "zsh", NULL));
+	assert_non_null(strstr(got.out,
+	    "]:N:{compadd -- ${(f)\"$(whk-list "
+	    "--complete webhook -- \"$PREFIX\""));
+	assert_non_null(strstr(got.out, "'*:[FILE ...]:_files'"));
+	assert_int_equal(0, parse("--completion", "fish", NULL));
+	assert_non_null(strstr(
+	    got.out, " -l events -x -a '(whk-list --complete pattern -- "));
+	ids.operands = "ID ...";
+	ids.operand = CLI_WEBHOOK;
+	assert_int_equal(0, parse_one(&ids, "--completion=bash", NULL));
+	assert_non_null(strstr(got.out, "\tof=webhook ;;\n\tesac\n"));
+	assert_int_equal(0, parse_one(&ids, "--completion=zsh", NULL));
+	assert_non_null(strstr(got.out, "'*:ID ...:{compadd -- "));
+	assert_int_equal(0, parse_one(&ids, "--completion=fish", NULL));
+	assert_non_null(strstr(got.out,
+	    "complete -c whk-t -f -a '(whk-list --complete webhook -- "));
+}
+
 int
 main(void)
 {
@@ -311,6 +343,7 @@ main(void)
 	    cmocka_unit_test(test_help),
 	    cmocka_unit_test(test_full),
 	    cmocka_unit_test(test_completion),
+	    cmocka_unit_test(test_completion_words),
 	};
 
 	int failed;

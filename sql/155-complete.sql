@@ -1,0 +1,87 @@
+-- SPDX-License-Identifier: ISC
+-- What a shell completes a word with. Somebody waits for it, so each question
+-- costs the same however much is stored.
+
+-- The ids whose digits begin with those of prefix, lowest first: for each
+-- number of digits they are a range of the primary key. Without a digit, all.
+CREATE OR REPLACE FUNCTION whk.ids_from(prefix text, max int)
+RETURNS SETOF bigint
+LANGUAGE sql STABLE AS $$
+	SELECT x.id
+	FROM generate_series(CASE prefix WHEN '' THEN 19
+		ELSE length(prefix) END, 19) AS digits
+	CROSS JOIN LATERAL (SELECT w.id FROM whk.webhook w
+		WHERE w.id BETWEEN least(rpad(prefix, digits, '0')::numeric,
+				9223372036854775807)::bigint
+			AND least(rpad(prefix, digits, '9')::numeric,
+				9223372036854775807)::bigint
+		ORDER BY w.id LIMIT max) x
+	ORDER BY x.id LIMIT max
+$$;
+
+-- The patterns of the first 1000 pairs of tenant and pattern from prefix on,
+-- those of no tenant first. Each is found from the one before by the index.
+CREATE OR REPLACE FUNCTION whk.some_patterns(prefix text)
+RETURNS SETOF text
+LANGUAGE sql STABLE AS $$
+	WITH RECURSIVE pair AS (
+		(SELECT r.tenant, r.pattern, 1 AS n FROM whk.route r
+		WHERE (r.tenant, r.pattern) >= ('', prefix)
+		ORDER BY r.tenant, r.pattern LIMIT 1)
+		UNION ALL
+		SELECT x.tenant, x.pattern, p.n + 1
+		FROM pair p
+		CROSS JOIN LATERAL (SELECT r.tenant, r.pattern
+			FROM whk.route r
+			WHERE (r.tenant, r.pattern) > (p.tenant, p.pattern)
+			ORDER BY r.tenant, r.pattern LIMIT 1) x
+		WHERE p.n < 1000
+	)
+	SELECT pattern FROM pair
+$$;
+
+-- The types of the newest events: those in the last pages of the partitions
+-- of this day and the last, and of the default one.
+CREATE OR REPLACE FUNCTION whk.some_types(pages int DEFAULT 200,
+	now timestamptz DEFAULT clock_timestamp())
+RETURNS SETOF text
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+	part text;
+	first bigint;
+BEGIN
+	FOREACH part IN ARRAY ARRAY['event_default',
+		to_char(now AT TIME ZONE 'UTC', '"event_"YYYYMMDD'),
+		to_char((now - interval '24 hours') AT TIME ZONE 'UTC',
+			'"event_"YYYYMMDD')]
+	LOOP
+		CONTINUE WHEN to_regclass('whk.' || part) IS NULL;
+		first := pg_relation_size('whk.' || part)
+			/ current_setting('block_size')::int - pages;
+		RETURN QUERY EXECUTE format('SELECT DISTINCT e.type
+			FROM whk.%I e WHERE e.ctid >= %L', part,
+			format('(%s,0)', greatest(first, 0)));
+	END LOOP;
+END
+$$;
+
+-- At most max words of a kind that begin with prefix: ids of webhooks, types
+-- of events that have been or that webhooks name, or types and patterns. What
+-- a shell would take for more than a word is left out: types come from others.
+CREATE OR REPLACE FUNCTION whk.complete(kind text, prefix text, max int)
+RETURNS SETOF text
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	IF kind = 'webhook' AND prefix ~ '^([1-9][0-9]{0,18})?$' THEN
+		RETURN QUERY SELECT i::text FROM whk.ids_from(prefix, max) i;
+	ELSIF kind IN ('type', 'pattern') THEN
+		RETURN QUERY SELECT DISTINCT t COLLATE "C"
+		FROM (SELECT whk.some_patterns(prefix) AS t
+			UNION ALL SELECT whk.some_types()) x
+		WHERE starts_with(t, prefix)
+			AND t ~ '^[[:alnum:]_*][[:alnum:]_.:/@+*-]*$'
+			AND (kind = 'pattern' OR strpos(t, '*') = 0)
+		ORDER BY 1 LIMIT max;
+	END IF;
+END
+$$;
