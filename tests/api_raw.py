@@ -58,21 +58,34 @@ def refused(data, status, what):
 
 def is_well():
     begin = time.monotonic()
-    with connect() as sock:
-        sock.sendall(QUICK)
-        return answer(sock)[0] == "200" and time.monotonic() - begin < 1
+    try:
+        with connect() as sock:
+            sock.sendall(QUICK)
+            good = answer(sock)[0] == "200"
+        return good and time.monotonic() - begin < 1
+    except OSError:
+        return False
+
+
+def is_well_soon():
+    """One that has to give way itself, as others come in, comes again."""
+    for _ in range(20):
+        if is_well():
+            return True
+        time.sleep(0.1)
+    return False
 
 
 if FEW:
     idle = [connect() for n in range(400)]
-    check(is_well(), "idle connections give way where descriptors are few")
+    check(is_well_soon(), "idle connections give way where descriptors are few")
     for s in idle[:200]:
         try:
             s.sendall(b"GET ")
         except OSError:
             pass
     idle = idle[200:] + [connect() for n in range(400)]
-    check(is_well(), "and half a request does too")
+    check(is_well_soon(), "and half a request does too")
     sys.exit()
 
 host = b"Host: localhost\r\n"
