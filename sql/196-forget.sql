@@ -40,6 +40,18 @@ LANGUAGE sql VOLATILE AS $$
 	WHERE f.id = record_id
 $$;
 
+-- The tables of events of which rows may be a tenant's: the days, the default
+-- partition, and what a repair holds apart. With their size in blocks.
+CREATE OR REPLACE FUNCTION whk.forget_parts()
+RETURNS TABLE (part text, blocks bigint)
+LANGUAGE sql STABLE AS $$
+	SELECT d.part, whk.blocks(d.part)
+	FROM (SELECT x.part FROM whk.days('event') x
+		UNION ALL SELECT 'event_default'
+		UNION ALL SELECT 'event_rest'
+		WHERE to_regclass('whk.event_rest') IS NOT NULL) d
+$$;
+
 -- Removes up to max events of the tenant from a span of blocks of a partition,
 -- with what is pending for them and their attempts. Gives how many.
 CREATE OR REPLACE FUNCTION whk.forget_events(record_id bigint, part text,

@@ -7,12 +7,6 @@
 /* Rows that go in one transaction. */
 #define BATCH 1000
 
-/* The tables of events, those of which rows may be the tenant's. */
-static const char parts_sql[] =
-    "SELECT part, whk.blocks(part) FROM (SELECT part FROM whk.days('event')"
-    " UNION ALL SELECT 'event_default' UNION ALL SELECT 'event_rest'"
-    " WHERE to_regclass('whk.event_rest') IS NOT NULL) d";
-
 /* Removes the tenant's events from a span of blocks. */
 static int
 forget_span(struct prune *p, int64_t id, const char *part, int64_t at,
@@ -39,7 +33,8 @@ forget_span(struct prune *p, int64_t id, const char *part, int64_t at,
 static int
 forget_events(struct prune *p, int64_t id, struct err *e)
 {
-	PGresult *r = db_query(p->db, parts_sql, NULL, e);
+	PGresult *r = db_query(
+	    p->db, "SELECT part, blocks FROM whk.forget_parts()", NULL, e);
 	int ret = r == NULL ? -1 : 0;
 
 	for (int i = 0; ret == 0 && i < PQntuples(r); i++) {
