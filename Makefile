@@ -151,6 +151,14 @@ check-run: tests build/venv/.done build/elasticmq/.done \
 			WHK_TEST_TIMEOUT=900) \
 		prove -j$(JOBS) --timer -e tests/run $(PROVE_FLAGS) $(TESTS)
 
+# The tests that need root, an engine for containers, and minutes.
+SYSTEM_TESTS = $(sort $(wildcard tests/system/*.t))
+check-system:
+	@CC='$(CC)' sh tests/deps build demo check system
+	@$(MAKE) $(SUBFLAGS) all build/venv/.done build/elasticmq/.done
+	@WHK_BUILD='$(CURDIR)/$(B)' WHK_TEST_TIMEOUT=900 \
+		prove --timer -e tests/run $(PROVE_FLAGS) $(SYSTEM_TESTS)
+
 # Without a network the tests that need these are skipped; not so in CI.
 build/venv/.done: tests/requirements.txt
 	@echo "whk: making a Python environment in build/venv"
@@ -262,6 +270,7 @@ help:
 	@echo 'make deps         installs what that needs (apt-get)'
 	@echo 'make demo         shows the whole at work; KEEP=1 leaves it up'
 	@echo 'make check        all tests; TESTS=... some; VALGRIND=1, JOBS=N'
+	@echo 'make check-system the same in containers; needs root'
 	@echo 'make lint         what the linters say'
 	@echo 'make bench        how fast and how large it is'
 	@echo 'make chaos        N=1000 faults at random, SEED=... the same again'
@@ -274,8 +283,8 @@ help:
 	@echo 'CC=clang, SANITIZE=address,undefined, CFLAGS=... go with each;'
 	@echo 'V=1 shows the commands.'
 
-.PHONY: all tests deps demo bench chaos check check-run fuzz fuzz-run lint \
-	size install install-strip uninstall clean help FORCE
+.PHONY: all tests deps demo bench chaos check check-run check-system fuzz \
+	fuzz-run lint size install install-strip uninstall clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
