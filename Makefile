@@ -59,6 +59,7 @@ PAGES = $(wildcard man/*.[1-9])
 UNITS = $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c))
 FUZZERS = $(patsubst %.c,%,$(filter-out tests/fuzz/main.c, \
 	$(wildcard tests/fuzz/*.c)))
+METERS = $(patsubst %.c,$(B)/%,$(wildcard tests/bench/*.c))
 
 all: $(addprefix $(B)/,$(PROGRAMS))
 
@@ -109,6 +110,10 @@ $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/common.a
 	$(call say,LD,$@)
 	$(Q)$(LINK) -o $@ $^ -lcmocka $(PKG_LIBS)
 
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/common.a
+	$(call say,LD,$@)
+	$(Q)$(LINK) -o $@ $^ $(PKG_LIBS)
+
 # The fuzz targets as plain programs that go through their corpus.
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/main.o $(B)/common.a
 	$(call say,LD,$@)
@@ -130,10 +135,11 @@ demo:
 	@$(MAKE) $(SUBFLAGS) -s all
 	@KEEP='$(KEEP)' WHK_BUILD='$(CURDIR)/$(B)' sh tests/demo
 
+# CASES, COUNT, SMOKE, BASE and so on: tests/bench/run says what they mean.
 bench:
 	@CC='$(CC)' sh tests/deps build demo bench
-	@$(MAKE) $(SUBFLAGS) all
-	@WHK_BUILD='$(CURDIR)/$(B)' tests/bench/run
+	@$(MAKE) $(SUBFLAGS) all $(METERS) build/elasticmq/.done
+	@WHK_BUILD='$(abspath $(B))' tests/bench/run
 
 # TESTS chooses some; VALGRIND=1 runs each program under valgrind.
 TESTED = $(if $(VALGRIND),build/valgrind,$(B))
@@ -272,7 +278,8 @@ help:
 	@echo 'make check        all tests; TESTS=... some; VALGRIND=1, JOBS=N'
 	@echo 'make check-system the same in containers; needs root'
 	@echo 'make lint         what the linters say'
-	@echo 'make bench        how fast and how large it is'
+	@echo 'make bench        how fast and how large it is; CASES=... some;'
+	@echo '                  BASE=FILE compares; SMOKE=1 is short; MINUTES, SCALE'
 	@echo 'make chaos        N=1000 faults at random, SEED=... the same again'
 	@echo 'make fuzz         fuzzes, FUZZ_TIME seconds (60) for each target'
 	@echo 'make install      prefix, bindir, mandir, DESTDIR ... say where'

@@ -1,0 +1,279 @@
+# shellcheck shell=sh disable=SC2034 # variables are for the cases
+# SPDX-License-Identifier: ISC
+#
+# lib.sh: what the cases of the bench share. A case is a script in this
+# directory, which ./run starts and which runs alone too:
+#
+#	#!/bin/sh
+#	. "$(dirname "$0")/lib.sh"
+#
+# Each has a directory, a PostgreSQL and a queue of its own, as the tests do;
+# what ../lib.sh has is there. It says what it does, does it, adds its figures
+# to $OUT and looks at the record: a figure that is not true is not given.
+#
+# Settings, from the environment; ./run says what they mean:
+#
+#	$COUNT $SMOKE $SCALE $MINUTES $OUT
+#
+# Saying:
+#
+#	say TEXT...                  a line on stderr
+#	die TEXT...                  the same, and the case has failed
+#	about TEXT...                what the case does, how, on what; on record
+#	figure NAME VALUE UNIT [KEY VALUE]...
+#	                             a figure on record, with numbers that
+#	                             explain it. Of /s more is better, of all
+#	                             other units less.
+#	rate NAME EVENTS SECONDS [KEY VALUE]...
+#	                             a figure in events/s and as a ratio to the
+#	                             yardstick
+#	latencies NAME LINE          the figures of a line of ./latency
+#
+# Measuring:
+#
+#	calc FORMAT EXPRESSION       arithmetic, as awk has it
+#	timed COMMAND...             runs it, which must succeed; $took seconds
+#	lines_of N COMMAND...        the same, a pipeline that goes on for ever,
+#	                             until it has printed N lines
+#	cpu_of COMMAND...            for pipelines under timed: runs it, its CPU
+#	                             time to $T/COMMAND.cpu
+#	cpu_used COMMAND             that time, in seconds
+#	postgres_cpu                 CPU seconds of PostgreSQL until now, all of
+#	                             its processes, those that ended too
+#	peak_kib PID                 the most memory that it has had
+#	rss_kib PID                  what it has now
+#	share_kib PID...             what they have now, pages that they share
+#	                             counted once
+#	yardstick [BYTES]            the bare libcurl loop against the receiver,
+#	                             64 in flight, bodies of BYTES (1000): a
+#	                             figure, $bare_rate and $bare_cpu
+#
+# The parts:
+#
+#	start                        PostgreSQL (fsync on), a queue, a receiver
+#	start_receiver               nginx with one worker; $receiver its URL
+#	webhooks N TYPE URL          N webhooks for events of that type; more
+#	                             columns of theirs in $columns, as JSON
+#	events N TYPE BYTES          prints event lines
+#	fill N TYPE BYTES            puts them on the queue
+#	emit_due N TYPES BYTES       N events due at once, put into the tables,
+#	                             of the types bench.0, bench.1 ... in turn
+#	check_record N               N more deliveries than at the last look are
+#	                             on record, and nothing is pending
+#
+# $tools is where the C programs of this directory are.
+
+. "$(dirname "$0")/../lib.sh"
+
+COUNT=${COUNT:-$([ -n "${SMOKE:-}" ] && echo 500 || echo 50000)}
+SCALE=${SCALE:-1}
+OUT=${OUT:-/dev/null}
+tools=$BUILD/tests/bench
+case_name=${0##*/}
+recorded=0 columns=''
+export WHK_TEST_FSYNC=on WHK_LEASE=3600
+
+# --- saying ----------------------------------------------------------------
+
+say() {
+	printf 'bench: %s\n' "$*" >&2
+}
+
+die() {
+	say "$case_name: $*"
+	exit 1
+}
+
+about() {
+	say "$case_name: $*"
+	jq -cn --arg case "$case_name" --arg about "$*" '$ARGS.named' >>"$OUT"
+}
+
+figure() {
+	figure_line="{\"case\":\"$case_name\",\"name\":\"$1\",\"value\":$2"
+	figure_line="$figure_line,\"unit\":\"$3\""
+	say "    $1: $2 $3"
+	shift 3
+	while [ $# -gt 0 ]; do
+		figure_line="$figure_line,\"$1\":$2"
+		shift 2
+	done
+	echo "$figure_line}" >>"$OUT"
+}
+
+rate() {
+	rate_name=$1 rate_events=$2 rate_seconds=$3
+	shift 3
+	rate_value=$(calc %.0f "$rate_events / $rate_seconds")
+	figure "$rate_name" "$rate_value" /s \
+		ratio "$(calc %.3f "$rate_value / $bare_rate")" \
+		events "$rate_events" seconds "$rate_seconds" "$@"
+}
+
+latencies() {
+	for latency in p50 p99 p99.9 max; do
+		figure "$1: $latency" "$(echo "$2" | jq ".\"$latency\"")" ms \
+			events "$(echo "$2" | jq .events)" \
+			per_second "$(echo "$2" | jq .per_second)" \
+			sender_late_ms "$(echo "$2" | jq .late)"
+	done
+}
+
+# --- measuring -------------------------------------------------------------
+
+calc() {
+	awk "BEGIN { printf \"$1\", $2 }"
+}
+
+now() {
+	date +%s.%N
+}
+
+timed() {
+	timed_begin=$(now)
+	"$@" 2>"$T/timed.err" || {
+		cat "$T/timed.err" >&2
+		die "failed: $*"
+	}
+	took=$(calc %.3f "$(now) - $timed_begin")
+}
+
+lines_of() {
+	lines=$1
+	shift
+	mkfifo "$T/lines_of"
+	timed_begin=$(now)
+	"$@" >"$T/lines_of" 2>"$T/timed.err" &
+	lines_pid=$!
+	head -n "$lines" <"$T/lines_of" >"$T/lines_of.out"
+	took=$(calc %.3f "$(now) - $timed_begin")
+	stop_all "$lines_pid"
+	rm "$T/lines_of"
+	[ "$(wc -l <"$T/lines_of.out")" = "$lines" ] || {
+		cat "$T/timed.err" >&2
+		die "less than $lines lines: $*"
+	}
+}
+
+cpu_of() {
+	/usr/bin/time -f '%U + %S' -o "$T/$1.cpu" "$@"
+}
+
+cpu_used() {
+	calc %.2f "$(tail -n 1 "$T/$1.cpu")"
+}
+
+# What ended is in its parent's times of children.
+postgres_cpu() {
+	for process in $postgres_pid $(descendants "$postgres_pid"); do
+		sed 's/.*) //' "/proc/$process/stat"
+	done 2>/dev/null | awk -v hz="$(getconf CLK_TCK)" '
+		{ ticks += $12 + $13 + $14 + $15 } END { print ticks / hz }'
+}
+
+# Nothing of a process that has ended.
+peak_kib() {
+	sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"
+} 2>/dev/null
+
+rss_kib() {
+	sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status"
+} 2>/dev/null
+
+share_kib() {
+	for process; do
+		cat "/proc/$process/smaps_rollup"
+	done 2>/dev/null | awk '/^Pss:/ { sum += $2 } END { print sum + 0 }'
+}
+
+yardstick() {
+	bare_line=$("$tools/bare" "$receiver" "${2:-$COUNT}" 64 "${1:-1000}") ||
+		die "the bare loop failed"
+	bare_rate=$(echo "$bare_line" | jq .per_second)
+	bare_cpu=$(echo "$bare_line" | jq .cpu_us)
+	figure "bare libcurl loop, $(size "${1:-1000}")" "$bare_rate" /s \
+		ratio 1 cpu_us "$bare_cpu"
+}
+
+# --- the parts -------------------------------------------------------------
+
+start() {
+	start_postgres
+	start_mq events
+	start_receiver
+}
+
+start_receiver() {
+	receiver_port=$(free_port)
+	receiver=http://127.0.0.1:$receiver_port/
+	cat >"$T/nginx.conf" <<-END
+	daemon off;
+	worker_processes 1;
+	error_log $T/nginx.log;
+	pid $T/nginx.pid;
+	events { worker_connections 4096; }
+	http {
+		access_log off;
+		keepalive_requests 1000000000;
+		client_body_temp_path $T;
+		proxy_temp_path $T;
+		fastcgi_temp_path $T;
+		uwsgi_temp_path $T;
+		scgi_temp_path $T;
+		server {
+			listen 127.0.0.1:$receiver_port backlog=4096;
+			location / { return 200 "ok"; }
+		}
+	}
+	END
+	chmod 777 "$T" # nginx's worker is another user
+	spawn nginx nginx -e "$T/nginx.log" -c "$T/nginx.conf" -p "$T"
+	wait_for "curl -s -o /dev/null '$receiver'" || die "nginx did not start"
+}
+
+webhooks() {
+	awk -v n="$1" -v type="$2" -v url="$3" -v more="$columns" 'BEGIN {
+		for (i = 0; i < n; i++)
+			printf "{\"url\":\"%s\",\"events\":[\"%s\"]%s}\n",
+			    url, type, more
+	}' | whk-add - >/dev/null 2>"$T/add.err" || {
+		cat "$T/add.err" >&2
+		die "cannot add webhooks"
+	}
+}
+
+# BYTES in people's words.
+size() {
+	if [ "$1" -lt 1000 ]; then echo "$1 B"; else echo "$(($1 / 1000)) KB"; fi
+}
+
+events() {
+	awk -v n="$1" -v type="$2" -v bytes="$3" 'BEGIN {
+		s = sprintf("%" (bytes > 40 ? bytes - 20 : 20) "s", "")
+		gsub(/ /, "x", s)
+		for (i = 0; i < n; i++)
+			printf "{\"type\":\"%s\",\"body\":" \
+			    "\"{\\\"n\\\":%d,\\\"s\\\":\\\"%s\\\"}\"}\n",
+			    type, i, s
+	}'
+}
+
+fill() {
+	events "$@" >"$T/events"
+	whk-emit -l "$T/events" || die "cannot fill the queue"
+}
+
+emit_due() {
+	sql "SELECT count(whk.emit(json_build_object('n', i,
+			's', repeat('x', $3 - 20))::text, 'bench.' || i % $2))
+		FROM generate_series(0, $1 - 1) i" >"$T/emit.out" ||
+		die "cannot emit"
+}
+
+check_record() {
+	recorded=$((recorded + $1))
+	have=$(sql "SELECT count(*) FROM whk.attempt WHERE outcome = 'delivered'")
+	left=$(sql "SELECT count(*) FROM whk.pending")
+	[ "$have" = "$recorded" ] && [ "$left" = 0 ] ||
+		die "delivered $have of $recorded, $left pending"
+}
