@@ -186,7 +186,8 @@ run_end(struct init *in, struct err *e)
 
 /*
  * All in one transaction under a lock, so that several at once do it one
- * after the other and one that is killed leaves things as they were.
+ * after the other and one that is killed leaves things as they were. Whoever
+ * waits for a table stands in everybody's way, so that is not for long.
  */
 static int
 run_all(struct init *in, struct err *e)
@@ -194,7 +195,8 @@ run_all(struct init *in, struct err *e)
 	static const char begin[] =
 	    "BEGIN;\n"
 	    "SET LOCAL client_min_messages = warning;\n"
-	    "SELECT pg_advisory_xact_lock(hashtext('whk-init'));\n";
+	    "SELECT pg_advisory_xact_lock(hashtext('whk-init'));\n"
+	    "SET LOCAL lock_timeout = '5s';\n";
 
 	if (in->o.dry_run)
 		printf("%s\n", begin);

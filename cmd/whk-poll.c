@@ -252,8 +252,8 @@ accept_more(struct poll *p)
 		return;
 	*b = p->gathering;
 	batch_init(&p->gathering);
-	if (accept_call(&b->accept, p->db, p->o->lease_ms, accepted, p, &e) ==
-	    -1)
+	if (accept_call(&b->accept, p->db, p->o->lease_ms, "queue", accepted, p,
+		&e) == -1)
 		give_up(p, &e);
 }
 

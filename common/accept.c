@@ -19,7 +19,7 @@ enum {
 
 static const char sql[] =
     "SELECT n, fresh, \"to\", missing, lease_ms FROM whk.accept($1, $2, $3, "
-    "$4, $5, $6, $7, $8, $9, $10 * interval '1 ms') ORDER BY n";
+    "$4, $5, $6, $7, $8, $9, $10 * interval '1 ms', via => $11) ORDER BY n";
 
 /* The arguments are those of accept(), as the batch has them all. */
 static const char match_sql[] =
@@ -87,10 +87,11 @@ accept_full(const struct accept *a)
 }
 
 int
-accept_call(struct accept *a, struct db *db, int64_t lease_ms, db_done *done,
-    void *arg, struct err *e)
+accept_call(struct accept *a, struct db *db, int64_t lease_ms, const char *via,
+    db_done *done, void *arg, struct err *e)
 {
 	args_long(&a->args, lease_ms);
+	args_text(&a->args, via);
 	if (db_call(db, sql, &a->args, done, arg, e) == -1)
 		return -1;
 	accept_init(a);

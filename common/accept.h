@@ -35,11 +35,12 @@ void accept_add(struct accept *a, const struct event_line *ev, bool chosen);
 bool accept_full(const struct accept *a);
 
 /*
- * Calls whk.accept() with the batch, which is empty afterwards. done gets a
+ * Calls whk.accept() with the batch, which is empty afterwards. via is the way
+ * by which the events came ("queue" or "line"; sql/002-via.sql). done gets a
  * row for each event, in order, to be read by accept_row(). 0, or -1 with *e.
  */
 int accept_call(struct accept *a, struct db *db, int64_t lease_ms,
-    db_done *done, void *arg, struct err *e);
+    const char *via, db_done *done, void *arg, struct err *e);
 
 /*
  * Asks only for whom the batch would be, storing nothing; empties it too. The

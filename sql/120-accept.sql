@@ -11,11 +11,11 @@
 -- Gives for each event, by its place n in the arrays from 1: fresh (not a
 -- repeat), "to": the webhooks whose rows the caller holds, missing: ids of tos
 -- that are no webhook (where all are, the event is not stored), and the end
--- of the lease in ms.
+-- of the lease in ms. via: by which way they came in, which is kept.
 CREATE OR REPLACE FUNCTION whk.accept(ids text[], times timestamptz[],
 	types text[], tenants text[], keys text[], content_types text[],
 	bodies text[], tos text[], chosen boolean[], lease interval,
-	now timestamptz DEFAULT clock_timestamp())
+	now timestamptz DEFAULT clock_timestamp(), via text DEFAULT NULL)
 RETURNS TABLE (n int, fresh boolean, "to" bigint[], missing bigint[],
 	lease_ms bigint)
 LANGUAGE plpgsql SET jit = off
@@ -44,7 +44,7 @@ BEGIN
 	END IF;
 
 	fresh := whk.store(ids, times, types, tenants, keys, content_types,
-		bodies, tos, chosen, match_n, match_webhook, now);
+		bodies, tos, chosen, match_n, match_webhook, now, via);
 	IF special IS NULL THEN
 		PERFORM whk.lease(ids, times, fresh, match_n, match_webhook,
 			until);
@@ -152,7 +152,7 @@ $$;
 CREATE OR REPLACE FUNCTION whk.store(ids text[], times timestamptz[],
 	types text[], tenants text[], keys text[], content_types text[],
 	bodies text[], tos text[], chosen boolean[], match_n int[],
-	match_webhook bigint[], now timestamptz)
+	match_webhook bigint[], now timestamptz, via text)
 RETURNS boolean[]
 LANGUAGE plpgsql SET enable_nestloop = off SET enable_hashjoin = on
 AS $$
@@ -180,9 +180,9 @@ BEGIN
 		RETURNING id
 	), stored AS (
 		INSERT INTO whk.event (id, time, type, tenant, key,
-			content_type, webhooks, accepted_at, body)
+			content_type, webhooks, accepted_at, body, via)
 		SELECT i.id, i.time, i.type, i.tenant, i.key, i.content_type,
-			coalesce(t.webhooks, '{}'), now, i.body
+			coalesce(t.webhooks, '{}'), now, i.body, store.via
 		FROM unnest(ids, times, types, tenants, keys, content_types,
 			bodies) WITH ORDINALITY AS i(id, time, type, tenant,
 			key, content_type, body, n)
@@ -311,7 +311,8 @@ BEGIN
 	END IF;
 	PERFORM whk.accept(ARRAY[event_id], ARRAY[now], ARRAY[type],
 		ARRAY[tenant], ARRAY[key], ARRAY[content_type], ARRAY[body],
-		ARRAY[NULL::text], ARRAY[id IS NOT NULL], interval '0', now);
+		ARRAY[NULL::text], ARRAY[id IS NOT NULL], interval '0', now,
+		'sql');
 	PERFORM whk.wake(now);
 	RETURN event_id;
 END

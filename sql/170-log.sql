@@ -36,11 +36,13 @@ CREATE OR REPLACE FUNCTION whk.log(of_webhook bigint, of_event text,
 	until timestamptz)
 RETURNS TABLE (event text, type text, webhook bigint, attempt int,
 	at timestamptz, outcome text, status int, error text, total_us int,
-	next_at timestamptz)
+	next_at timestamptz, via text)
 LANGUAGE sql STABLE AS $$
 	SELECT a.event, a.type, a.webhook, a.attempt, a.at::timestamptz,
 		a.outcome::text, a.status, a.error, a.total_us,
-		a.next_at::timestamptz
+		a.next_at::timestamptz, CASE WHEN of_event IS NOT NULL THEN (
+			SELECT e.via FROM whk.event e
+			WHERE e.id = a.event AND e.time = a.time) END
 	FROM whk.attempt a
 	WHERE a.at >= since AND a.at < until
 		AND (of_webhook IS NULL OR a.webhook = of_webhook)
@@ -61,7 +63,7 @@ CREATE OR REPLACE FUNCTION whk.logged(events text[], webhooks bigint[],
 	of_error text, unseen pg_snapshot)
 RETURNS TABLE (event text, type text, webhook bigint, attempt int,
 	at timestamptz, outcome text, status int, error text, total_us int,
-	next_at timestamptz)
+	next_at timestamptz, via text)
 LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off
 SET enable_mergejoin = off AS $$
@@ -70,7 +72,9 @@ BEGIN
 	RETURN QUERY
 	SELECT a.event, a.type, a.webhook, a.attempt, a.at::timestamptz,
 		a.outcome::text, a.status, a.error, a.total_us,
-		a.next_at::timestamptz
+		a.next_at::timestamptz, CASE WHEN of_event IS NOT NULL THEN (
+			SELECT e.via FROM whk.event e
+			WHERE e.id = a.event AND e.time = a.time) END
 	FROM unnest(events, webhooks, ats, attempts)
 		AS k(event, webhook, at, attempt)
 	JOIN whk.attempt a ON a.event = k.event AND a.webhook = k.webhook
@@ -183,10 +187,10 @@ $$;
 -- One event. same_id: how many others have its id.
 CREATE OR REPLACE FUNCTION whk.story(of_event text, of_time timestamptz)
 RETURNS TABLE (type text, tenant text, key text, content_type text,
-	accepted_ms bigint, same_id bigint, now_ms bigint, body text)
+	accepted_ms bigint, via text, same_id bigint, now_ms bigint, body text)
 LANGUAGE sql STABLE AS $$
 	SELECT e.type, e.tenant, e.key, e.content_type, whk.ms(e.accepted_at),
-		(SELECT count(*) - 1 FROM whk.event x WHERE x.id = of_event),
+		e.via, (SELECT count(*) - 1 FROM whk.event x WHERE x.id = of_event),
 		whk.ms(clock_timestamp()), e.body
 	FROM whk.event e WHERE e.id = of_event AND e.time = of_time
 $$;

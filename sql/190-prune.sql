@@ -250,9 +250,9 @@ DECLARE
 BEGIN
 	SELECT * INTO d FROM whk.days('event') x WHERE x.part = slim_copy.part;
 	EXECUTE format('INSERT INTO whk.%I (id, time, type, tenant, key,
-			content_type, webhooks, accepted_at, body)
+			content_type, webhooks, accepted_at, via, body)
 		SELECT e.id, e.time, e.type, e.tenant, e.key, e.content_type,
-			e.webhooks, e.accepted_at,
+			e.webhooks, e.accepted_at, e.via,
 			CASE WHEN p.id IS NOT NULL THEN e.body END
 		FROM whk.%I e
 		LEFT JOIN whk.pending_events(%L, %L) p

@@ -5,13 +5,13 @@
 -- beginning of the one that had it.
 CREATE OR REPLACE FUNCTION whk.event_line(id text, "time" timestamptz,
 	type text, tenant text, key text, content_type text, webhooks bigint[],
-	accepted_at timestamptz, body text)
+	accepted_at timestamptz, via text, body text)
 RETURNS text
 LANGUAGE sql STABLE AS $$
 	SELECT json_strip_nulls(json_build_object('id', id, 'type', type,
 		'tenant', tenant, 'key', key, 'content_type', content_type,
 		'time', whk.rfc3339(time), 'accepted', whk.rfc3339(accepted_at),
-		'to', CASE WHEN cardinality(webhooks) BETWEEN 1 AND 10000
+		'via', via, 'to', CASE WHEN cardinality(webhooks) BETWEEN 1 AND 10000
 			THEN webhooks END,
 		'body', body))::text
 $$;
@@ -45,7 +45,8 @@ BEGIN
 		WHERE ctid >= ''(%s,0)'' AND ctid < ''(%s,0)''
 			AND %I >= %L AND %5$I < %7$L',
 		CASE parent WHEN 'event' THEN 'whk.event_line(id, time, type,
-			tenant, key, content_type, webhooks, accepted_at, body)'
+			tenant, key, content_type, webhooks, accepted_at, via,
+			body)'
 			ELSE 'whk.attempt_line(e)' END,
 		part, since_block, until_block, whk.day_column(parent), since,
 		until);

@@ -161,7 +161,7 @@ BEGIN
 	FROM whk.accept(ARRAY[event_id], ARRAY[now], ARRAY[api_emit.type],
 		ARRAY[api_emit.tenant], ARRAY[api_emit.key],
 		ARRAY[api_emit.content_type], ARRAY[api_emit.body], ARRAY[tos],
-		ARRAY[chosen], interval '0', now) a;
+		ARRAY[chosen], interval '0', now, 'api') a;
 	IF fresh THEN
 		PERFORM whk.wake(now);
 	END IF;

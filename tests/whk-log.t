@@ -88,12 +88,12 @@ SELECT setval(pg_get_serial_sequence('whk.webhook', 'id'), 10);
 INSERT INTO whk.secret (webhook, secret, created_at)
 	SELECT i, '$secret', '2026-11-01' FROM generate_series(1, 3) i;
 INSERT INTO whk.event (id, time, type, tenant, key, webhooks, accepted_at,
-	body) VALUES
+	via, body) VALUES
 	('msg_story', '2026-11-23 22:54:23.226+00', 'order.paid', 'acme', 'k1',
-		'{1,2,9}', '2026-11-23 22:54:23.300+00',
+		'{1,2,9}', '2026-11-23 22:54:23.300+00', 'queue',
 		E'{\"total\":12.50,\n \"note\":\"\\u202e\"}'),
 	('msg_stone', '2026-11-23 22:54:24+00', NULL, NULL, NULL,
-		'{}', '2026-11-23 22:54:24+00', repeat('x', 1500));
+		'{}', '2026-11-23 22:54:24+00', NULL, repeat('x', 1500));
 INSERT INTO whk.attempt (event, webhook, at, attempt, time, next_at, outcome,
 	status, dns_us, connect_us, tls_us, wait_us, total_us, type, error,
 	address, headers, answer) VALUES
@@ -131,6 +131,7 @@ tenant    acme
 key       k1
 sent      2026-11-23T22:54:23.226Z
 accepted  2026-11-23T22:54:23.300Z, 74 ms later
+via       queue (whk-poll)
 body      30 bytes of application/json
           {"total":12.50,
            "note":"\\342\\200\\256"}
@@ -192,6 +193,25 @@ exits 0 "an event for nobody" whk-log msg_stone
 out_like '^body      1500 bytes of application/json$' "its size is told"
 out_like '^          \.\.\. and 476 more: whk-log --raw msg_stone$' "it is cut"
 out_like '^for no webhook: .*--why WEBHOOK msg_stone$' "and what to try"
+
+# By which way events come in.
+start_mq
+printf '{}' | whk-emit --id by_queue >out
+whk-poll -1 >out 2>err
+echo '{"id":"by_line","body":1}' | whk-send 2>err
+sql "SELECT whk.emit('{}', id => 'by_sql');
+	SELECT whk.api_emit(NULL, 'by_api', true, NULL, NULL, NULL, NULL, '{}',
+		NULL)" >out
+is "$(for id in queue line sql api; do
+	whk-log by_$id | sed -n 's/^via *//p'
+done)" "queue (whk-poll)
+line (whk-send)
+sql (whk.emit)
+api (whk-api)" "each way by which events come in is told"
+like "$(whk-log msg_stone)" '^via       not known' "... unless nobody noted it"
+is "$(whk-log -j msg_story | jq -r .via | uniq -c | tr -s ' ')" ' 3 queue' \
+	"-j of one event says it in each line"
+is "$(whk-log -j | grep -c via)" 0 "... and else does not look"
 
 exits 0 "--raw" whk-log --raw msg_story
 same out body "the bytes of the body"

@@ -47,9 +47,9 @@ body='{"a": "\u00e4 x"}'
 # other one of tenant acme, each with an attempt.
 fill() {
 	sql "INSERT INTO whk.event (id, time, type, tenant, webhooks,
-			accepted_at, body)
+			accepted_at, via, body)
 		SELECT 'e$1_' || i, t, 'order.paid',
-			CASE WHEN i % 2 = 0 THEN 'acme' END, '{1}', t,
+			CASE WHEN i % 2 = 0 THEN 'acme' END, '{1}', t, 'queue',
 			'${3:-$body}'
 		FROM generate_series(1, $2) i,
 			LATERAL (SELECT '$(day "$1") 12:00'::timestamptz
@@ -131,6 +131,8 @@ is "$(sql "SELECT body FROM whk.event WHERE id = 'e95_3'")" "$body" \
 	"... which are as they were"
 is "$(has 90)" "20|20|0" "a day that is not too old is there"
 is "$(has 40)" "20|20|1" "... without its bodies, but for one that is pending"
+is "$(sql "SELECT count(via) FROM whk.event WHERE id LIKE 'e40\_%'")" 20 \
+	"... with all else that they are"
 is "$(has 31) $(has 30)" "20|20|0 20|20|20" "bodies stay for their time"
 is "$(sql "SELECT to_regclass('whk.event_$(compact 95)') IS NULL")" t \
 	"the partitions are dropped"
@@ -217,8 +219,8 @@ gzip -dc "x/events-$(day 99).jsonl.gz" >events
 jq -r '"\(.id)|\(.body)|\(.time)"' events | sort >"$T/got"
 sort "$T/want" >"$T/wanted"
 same "$T/got" "$T/wanted" "... has the events"
-is "$(jq -c 'select(.id == "e99_2") | [.type, .tenant, .to]' events)" \
-	'["order.paid","acme",[1]]' "... with all that they are"
+is "$(jq -c 'select(.id == "e99_2") | [.type, .tenant, .via, .to]' events)" \
+	'["order.paid","acme","queue",[1]]' "... with all that they are"
 gzip -dc "x/attempts-$(day 99).jsonl.gz" >attempts
 is "$(jq -r '.event' attempts | sort -u | wc -l)" 300 "... and the attempts"
 is "$(jq -c 'select(.event == "e99_2") |
@@ -233,7 +235,7 @@ run sh -c 'head -n 20 events | whk-send'
 status_is 0 "lines of a file are sent again"
 is "$(wc -l <"$T/out")" 20 "... all of them"
 is "$(jq -r .outcome "$T/out" | sort -u)" delivered "... and delivered"
-run sh -c 'head -n 5 attempts | whk-replay'
+run sh -c 'grep "\"e99_[1-5]\"" attempts | whk-replay'
 err_like '5 due again' "lines of attempts are replayed"
 sql "DELETE FROM whk.pending; DELETE FROM whk.event WHERE id ~ '^e99_';
 	DELETE FROM whk.attempt WHERE event ~ '^e99_'"

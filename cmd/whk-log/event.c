@@ -81,8 +81,8 @@ event_find(struct log *l, const char *word, struct event *ev, struct err *e)
 	args_text(&a, ev->id);
 	args_time(&a, ev->time_ms);
 	ev->r = r = db_query(l->db,
-	    "SELECT type, tenant, key, content_type, accepted_ms, same_id,"
-	    " now_ms, body FROM whk.story($1, $2)",
+	    "SELECT type, tenant, key, content_type, accepted_ms, via,"
+	    " same_id, now_ms, body FROM whk.story($1, $2)",
 	    &a, e);
 	args_free(&a);
 	if (r == NULL)
@@ -94,10 +94,11 @@ event_find(struct log *l, const char *word, struct event *ev, struct err *e)
 	ev->key = db_text(r, 0, 2);
 	ev->content_type = db_text(r, 0, 3);
 	ev->accepted_ms = db_long(r, 0, 4);
-	ev->same_id = db_long(r, 0, 5);
-	ev->now_ms = db_long(r, 0, 6);
-	ev->body = db_text(r, 0, 7);
-	ev->body_len = (size_t)PQgetlength(r, 0, 7);
+	ev->via = db_text(r, 0, 5);
+	ev->same_id = db_long(r, 0, 6);
+	ev->now_ms = db_long(r, 0, 7);
+	ev->body = db_text(r, 0, 8);
+	ev->body_len = (size_t)PQgetlength(r, 0, 8);
 	return 0;
 }
 

@@ -63,6 +63,7 @@ struct event {
 	int64_t time_ms;
 	const char *type, *tenant, *key, *content_type; /* NULL: none */
 	int64_t accepted_ms, now_ms;
+	const char *via;  /* by which way it came in; NULL: not known */
 	int64_t same_id;  /* others of its id */
 	const char *body; /* NULL: it is no longer kept */
 	size_t body_len;
@@ -83,7 +84,7 @@ void filter_args(const struct log *l, struct args *a);
 /* The columns of a row, in the order of whk.log(), times in ms. */
 #define ROW_COLUMNS                                                            \
 	"event, type, webhook, attempt, whk.ms(at), outcome, status, error,"   \
-	" total_us, whk.ms(next_at)"
+	" total_us, whk.ms(next_at), via"
 void rows_init(struct log *l);
 void rows_add(struct log *l, const PGresult *r, int row);
 int rows_print(struct log *l, struct err *e); /* what has been added */

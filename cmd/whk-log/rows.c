@@ -19,6 +19,7 @@ enum {
 	ERROR,
 	TOTAL,
 	NEXT,
+	VIA,
 };
 
 static const struct table_column columns[] = {{"TIME", false}, {"EVENT", false},
@@ -96,6 +97,8 @@ add_cells(struct log *l, const PGresult *r, int row)
 static void
 add_line(struct log *l, const PGresult *r, int row)
 {
+	const char *via = db_text(r, row, VIA);
+	char extra[32];
 	const struct attempt_line line = {
 	    .event = db_text(r, row, EVENT),
 	    .type = db_text(r, row, TYPE),
@@ -110,8 +113,11 @@ add_line(struct log *l, const PGresult *r, int row)
 		: db_long(r, row, TOTAL) / 1000,
 	    .next_ms =
 		db_text(r, row, NEXT) == NULL ? -1 : db_long(r, row, NEXT),
+	    .extra = via == NULL ? NULL : extra,
 	};
 
+	if (via != NULL)
+		snprintf(extra, sizeof(extra), ",\"via\":\"%.15s\"", via);
 	line_attempt_write(&l->out, &line);
 }
 

@@ -68,6 +68,23 @@ show_body(struct log *l, const struct event *ev)
 		    ev->body_len - shown, ev->id);
 }
 
+/* By which way an event came in, and whose work that is. */
+static const char *
+way(const char *via)
+{
+	static const struct {
+		const char *via, *way;
+	} ways[] = {{"queue", "queue (whk-poll)"}, {"line", "line (whk-send)"},
+	    {"sql", "sql (whk.emit)"}, {"api", "api (whk-api)"}};
+
+	if (via == NULL)
+		return "not known: nobody noted it then";
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++)
+		if (strcmp(ways[i].via, via) == 0)
+			return ways[i].way;
+	return via;
+}
+
 static void
 show_event(struct log *l, const struct event *ev)
 {
@@ -87,6 +104,7 @@ show_event(struct log *l, const struct event *ev)
 		buf_fmt(&l->out, ", %s later", span);
 	}
 	buf_text(&l->out, "\n");
+	field(l, "via", way(ev->via));
 	if (ev->same_id > 0)
 		buf_fmt(&l->out,
 		    "others    %lld events before it have the same id\n",

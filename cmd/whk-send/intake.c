@@ -265,7 +265,8 @@ call(struct send *s, struct err *e)
 {
 	if (s->o->dry)
 		return accept_match(&s->storing, s->db, matched, s, e);
-	return accept_call(&s->storing, s->db, s->o->lease_ms, stored, s, e);
+	return accept_call(
+	    &s->storing, s->db, s->o->lease_ms, "line", stored, s, e);
 }
 
 void
