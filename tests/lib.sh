@@ -450,7 +450,7 @@ start_postgres() {
 	listen_addresses = ''
 	unix_socket_directories = '$T/pg/socket'
 	fsync = ${WHK_TEST_FSYNC:-off}
-	full_page_writes = off
+	full_page_writes = ${WHK_TEST_FSYNC:-off}
 	shared_buffers = 64MB
 	max_connections = 200
 	END

@@ -56,6 +56,8 @@
 #	                             columns of theirs in $columns, as JSON
 #	events N TYPE BYTES          prints event lines
 #	fill N TYPE BYTES            puts them on the queue
+#	loaded N                     the pipeline takes the N events of
+#	                             $T/events while whk-emit sends them
 #	emit_due N TYPES BYTES       N events due at once, put into the tables,
 #	                             of the types bench.0, bench.1 ... in turn
 #	check_record N               N more deliveries than at the last look are
@@ -261,6 +263,11 @@ events() {
 fill() {
 	events "$@" >"$T/events"
 	whk-emit -l "$T/events" || die "cannot fill the queue"
+}
+
+loaded() {
+	whk-emit -l "$T/events" &
+	whk-poll -n "$1" | whk-send >/dev/null && wait $!
 }
 
 emit_due() {
