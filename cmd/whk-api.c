@@ -30,6 +30,7 @@
 
 struct options {
 	const char *address, *tokens, *cors;
+	const char *log_format;
 	int64_t timeout_ms;
 	bool open, verbose;
 };
@@ -41,14 +42,16 @@ static const struct cli_option option_table[] = {
 	"listen there (127.0.0.1:8000); port 0: one that is free", NULL, 0, 0},
     {0, "cors", "ORIGIN", CLI_STRING, AT(cors),
 	"let web pages of this origin ask; *: of any", NULL, 0, 0},
+    {0, "log-format", "FORMAT", CLI_STRING, AT(log_format),
+	"of messages: text, json or logfmt", "WHK_LOG_FORMAT", 0, 0},
     {0, "open", NULL, CLI_FLAG, AT(open), "let everybody ask who reaches it",
 	NULL, 0, 0},
     {'T', "timeout", "TIME", CLI_DURATION, AT(timeout_ms),
 	"how long a request may take to come (20s)", NULL, 100, 3600000},
     {'t', "tokens", "FILE", CLI_STRING, AT(tokens),
 	"let only those ask who have one of these tokens", NULL, 0, 0},
-    {'v', "verbose", NULL, CLI_FLAG, AT(verbose), "say each request", NULL, 0,
-	0},
+    {'v', "verbose", NULL, CLI_FLAG, AT(verbose),
+	"say each request, and at the end how many there were", NULL, 0, 0},
 };
 
 static const struct cli cli = {
@@ -60,6 +63,7 @@ static const struct cli cli = {
 
 struct program {
 	struct options o;
+	struct log log;
 	struct api api;
 	char *host, *port; /* of o.address */
 	int fd;            /* that systemd gave, or -1 */
@@ -151,7 +155,8 @@ is_private(const struct program *p)
 static int
 read_all(struct program *p, struct err *e)
 {
-	if (split_address(p, e) == -1 || take_descriptor(p, e) == -1)
+	if (log_init(&p->log, stderr, NAME, p->o.log_format, e) == -1 ||
+	    split_address(p, e) == -1 || take_descriptor(p, e) == -1)
 		return -1;
 	if (p->o.open && p->o.tokens != NULL)
 		return err_set(e, "--open or --tokens, not both");
@@ -161,6 +166,7 @@ read_all(struct program *p, struct err *e)
 		    "--tokens, or --open");
 	if (p->o.cors != NULL && strpbrk(p->o.cors, " \t\r\n") != NULL)
 		return err_set(e, "--cors: not an origin");
+	p->api.log = &p->log;
 	p->api.open = p->o.open;
 	p->api.cors = p->o.cors;
 	p->api.verbose = p->o.verbose;
@@ -174,7 +180,7 @@ db_trouble(void *arg, const struct err *e)
 	struct lane *lane = arg;
 
 	if (lane == &lane->api->fast)
-		warnx("%s", e->msg);
+		log_say(lane->api->log, LOG_WARN, "%s: waiting for it", e->msg);
 	lane->away = true;
 	db_forget(lane->db);
 	call_lost(lane);
@@ -186,7 +192,8 @@ db_over(void *arg)
 	struct lane *lane = arg;
 
 	if (lane == &lane->api->fast)
-		warnx("the database is back");
+		log_say(
+		    lane->api->log, LOG_NOTE, "the database is there again");
 	lane->away = false;
 }
 
@@ -317,15 +324,33 @@ close_all(struct program *p)
 	buf_free(&p->api.openapi);
 }
 
+/* What there was, as it ends. */
+static void
+say_end(const struct program *p)
+{
+	const struct api *a = &p->api;
+	const struct log_field fields[] = {{"requests", NULL, a->answered},
+	    {"refused", NULL, a->refused}, {"failed", NULL, a->failed}};
+
+	if (p->o.verbose || log_kept(&p->log))
+		log_tell(&p->log, LOG_TELL, fields, 3,
+		    "%lld requests, %lld refused, %lld failed",
+		    (long long)a->answered, (long long)a->refused,
+		    (long long)a->failed);
+}
+
 static int
 run(struct program *p, struct err *e)
 {
 	int rc = -1;
 
+	log_begin(&p->log);
 	TAILQ_INIT(&p->api.calls);
 	if (open_all(p, e) == 0) {
-		warnx("listening on %s", httpd_url(p->server));
+		log_say(
+		    &p->log, LOG_TELL, "listening on %s", httpd_url(p->server));
 		rc = loop_run(&p->loop, e);
+		say_end(p);
 	}
 	close_all(p);
 	return rc == 0 ? 0 : err_status(e);
@@ -339,6 +364,7 @@ main(int argc, char **argv)
 	struct err e;
 	int first, status;
 
+	setprogname(NAME);
 	status = cli_parse(&cli, argc, argv, &p.o, &first, stdout, stderr);
 	if (status != -1)
 		return status;
@@ -347,12 +373,12 @@ main(int argc, char **argv)
 		status = e.temporary ? 75 : 2;
 	} else if (p.o.tokens != NULL &&
 	    tokens_load(&p.api.tokens, p.o.tokens, &e) == -1) {
-		warnx("%s", e.msg);
+		log_say(&p.log, LOG_ERROR, "%s", e.msg);
 		status = 1;
 	} else {
 		status = run(&p, &e);
 		if (status != 0)
-			warnx("%s", e.msg);
+			log_say(&p.log, LOG_ERROR, "%s", e.msg);
 	}
 	tokens_free(&p.api.tokens);
 	free(p.host);

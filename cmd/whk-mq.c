@@ -4,6 +4,7 @@
  * It speaks SQS's AWS JSON 1.0 protocol over HTTP; what it holds is gone when
  * it ends.
  */
+#include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "cli.h"
 #include "clock.h"
+#include "log.h"
 #include "loop.h"
 #include "whk-mq/broker.h"
 #include "whk-mq/server.h"
@@ -21,6 +23,8 @@ struct options {
 	struct cli_list queues;
 	int64_t memory;
 	const char *region, *account;
+	const char *log_format;
+	bool verbose;
 };
 
 #define OPTION(member) offsetof(struct options, member)
@@ -34,10 +38,15 @@ static const struct cli_option option_table[] = {
 	"create this queue at the start; may be repeated", NULL, 0, 0},
     {'m', "memory", "SIZE", CLI_SIZE, OPTION(memory),
 	"throttle when this much is held", NULL, 1 << 20, (int64_t)1 << 40},
+    {'v', "verbose", NULL, CLI_FLAG, OPTION(verbose),
+	"say each request, and at the end how many messages there were", NULL,
+	0, 0},
     {0, "region", "NAME", CLI_STRING, OPTION(region),
 	"region in the ARNs of queues", NULL, 0, 0},
     {0, "account", "ID", CLI_STRING, OPTION(account),
 	"account in URLs and ARNs", NULL, 0, 0},
+    {0, "log-format", "FORMAT", CLI_STRING, OPTION(log_format),
+	"of messages: text, json or logfmt", "WHK_LOG_FORMAT", 0, 0},
 };
 
 static const struct cli cli = {
@@ -49,6 +58,7 @@ static const struct cli cli = {
 
 struct program {
 	struct options options;
+	struct log log;
 	struct loop loop;
 	struct broker broker;
 	struct server *server;
@@ -86,11 +96,13 @@ check_word(const char *option, const char *word, struct err *e)
 }
 
 static int
-check_options(const struct options *o, struct err *e)
+check_options(struct program *p, struct err *e)
 {
+	const struct options *o = &p->options;
 	struct fault f;
 
-	if (check_word("--region", o->region, e) < 0 ||
+	if (log_init(&p->log, stderr, cli.name, o->log_format, e) < 0 ||
+	    check_word("--region", o->region, e) < 0 ||
 	    check_word("--account", o->account, e) < 0)
 		return -1;
 	for (size_t i = 0; i < o->queues.count; i++)
@@ -147,12 +159,34 @@ print_urls(const struct program *p, struct err *e)
 	return 0;
 }
 
+/* What there was, as it ends. */
+static void
+say_end(const struct program *p)
+{
+	const struct meter *m = &p->broker.meter;
+	const struct log_field fields[] = {{"sent", NULL, m->sent},
+	    {"received", NULL, m->received}, {"deleted", NULL, m->deleted}};
+
+	if (p->options.verbose || log_kept(&p->log))
+		log_tell(&p->log, LOG_TELL, fields, 3,
+		    "%lld sent, %lld received, %lld deleted",
+		    (long long)m->sent, (long long)m->received,
+		    (long long)m->deleted);
+}
+
 static int
 run(struct program *p, struct err *e)
 {
 	const struct options *o = &p->options;
+	const struct server_options server = {
+	    .address = o->address,
+	    .port = (uint16_t)o->port,
+	    .log = &p->log,
+	    .verbose = o->verbose,
+	};
 	int rc = -1;
 
+	log_begin(&p->log);
 	raise_limit();
 	if (loop_init(&p->loop, on_stop, p, e) < 0)
 		return -1;
@@ -160,11 +194,11 @@ run(struct program *p, struct err *e)
 		&p->broker, (size_t)o->memory, o->region, o->account, e) < 0 ||
 	    create_queues(p, e) < 0)
 		goto out;
-	p->server = server_new(
-	    p->loop.base, &p->broker, o->address, (uint16_t)o->port, e);
+	p->server = server_new(p->loop.base, &p->broker, &server, e);
 	if (p->server == NULL || print_urls(p, e) < 0)
 		goto out;
 	rc = loop_run(&p->loop, e);
+	say_end(p);
 out:
 	server_free(p->server);
 	broker_free(&p->broker);
@@ -185,18 +219,19 @@ main(int argc, char **argv)
 	struct err e;
 	int first, status;
 
+	setprogname(cli.name);
 	status =
 	    cli_parse(&cli, argc, argv, &p.options, &first, stdout, stderr);
 	if (status >= 0)
 		goto out;
-	if (check_options(&p.options, &e) < 0) {
-		fprintf(stderr, "whk-mq: %s\n", e.msg);
+	if (check_options(&p, &e) < 0) {
+		warnx("%s", e.msg);
 		status = 2;
 		goto out;
 	}
 	status = 0;
 	if (run(&p, &e) < 0) {
-		fprintf(stderr, "whk-mq: %s\n", e.msg);
+		log_say(&p.log, LOG_ERROR, "%s", e.msg);
 		status = err_status(&e);
 	}
 out:

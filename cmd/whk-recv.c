@@ -4,9 +4,9 @@
  * signatures, and answers, well or badly, as it was told; it ends after a
  * number of requests or some time, with a status that a script can go by.
  */
+#include <err.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +20,9 @@
 #include "cli.h"
 #include "httpd-request.h"
 #include "httpd.h"
+#include "log.h"
 #include "loop.h"
 #include "output.h"
-#include "text.h"
 #include "whk-recv/answer.h"
 #include "whk-recv/print.h"
 #include "whk-recv/verify.h"
@@ -45,6 +45,8 @@ struct options {
 	const char *body;
 	int64_t number;
 	int64_t time_ms;
+	const char *log_format;
+	bool verbose;
 };
 
 #define AT(member) offsetof(struct options, member)
@@ -87,6 +89,10 @@ static const struct cli_option table[] = {
 	"end after N requests; fewer: exit 1", NULL, 1, INT64_MAX},
     {'t', "time", "TIME", CLI_DURATION, AT(time_ms), "end after that time",
 	NULL, 1, 365 * DAY_MS},
+    {'v', "verbose", NULL, CLI_FLAG, AT(verbose),
+	"say each request, and at the end how many there were", NULL, 0, 0},
+    {0, "log-format", "FORMAT", CLI_STRING, AT(log_format),
+	"of messages: text, json or logfmt", "WHK_LOG_FORMAT", 0, 0},
 };
 
 static const struct cli cli = {.name = "whk-recv",
@@ -96,6 +102,7 @@ static const struct cli cli = {.name = "whk-recv",
 
 struct recv {
 	struct options o;
+	struct log log;
 	struct loop loop;
 	struct httpd *server;
 	struct output *out;
@@ -104,23 +111,10 @@ struct recv {
 	struct answers answers;
 	struct buf line; /* what is printed of a request */
 	int64_t came;
-	bool failed; /* a signature was wrong, or stdout is */
+	int64_t wrong;   /* of these, those with a wrong signature */
+	int64_t refused; /* what was no request */
+	bool failed;     /* a signature was wrong, or stdout is */
 };
-
-static void
-complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static void
-complain(const char *fmt, ...)
-{
-	va_list ap;
-
-	fputs("whk-recv: ", stderr);
-	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	fputc('\n', stderr);
-}
 
 static void
 finish(struct recv *r)
@@ -157,22 +151,35 @@ on_failed(void *arg, const struct err *e)
 {
 	struct recv *r = arg;
 
-	complain("stdout: %s", e->msg);
+	log_say(&r->log, LOG_ERROR, "stdout: %s", e->msg);
 	r->failed = true;
 	httpd_resume(r->server);
 	finish(r);
 }
 
 static void
-report_wrong(const struct httpd_request *rq, const char *wrong)
+report_wrong(struct recv *r, const struct httpd_request *rq, const char *wrong)
 {
 	const char *id = httpd_header(rq, "webhook-id");
-	char shown[256], path[256];
 
-	text_visible(path, sizeof(path), rq->target, strlen(rq->target));
-	id = id == NULL ? "-" : id;
-	text_visible(shown, sizeof(shown), id, strlen(id));
-	complain("%s: %s: %s", path, shown, wrong);
+	log_say(&r->log, LOG_WARN, "%.255s: %.255s: %s", rq->target,
+	    id == NULL ? "-" : id, wrong);
+	r->wrong++;
+	r->failed = true;
+}
+
+static void
+say(const struct recv *r, const struct httpd_request *rq, const char *word)
+{
+	const char *id = httpd_header(rq, "webhook-id");
+	const struct log_field fields[] = {{"method", rq->method, 0},
+	    {"path", rq->target, 0}, {"id", id == NULL ? "-" : id, 0},
+	    {"answer", word, 0}};
+
+	if (r->o.verbose)
+		log_tell(&r->log, LOG_TELL, fields, 4,
+		    "%.32s %.255s: %.255s: %s", rq->method, rq->target,
+		    fields[2].text, word);
 }
 
 static void
@@ -187,7 +194,7 @@ print(struct recv *r, const struct httpd_request *rq,
 	else
 		print_body(&r->line, rq);
 	if (r->line.failed) {
-		complain("out of memory");
+		log_say(&r->log, LOG_ERROR, "out of memory");
 		r->failed = true;
 		return;
 	}
@@ -208,13 +215,12 @@ on_request(void *arg, struct conn *c, struct httpd_request *rq)
 		facts.checked = true;
 		facts.wrong = verifier_check(&r->verifier, rq, facts.time_ms);
 	}
-	if (facts.wrong != NULL) {
-		report_wrong(rq, facts.wrong);
-		r->failed = true;
-	} else {
+	if (facts.wrong != NULL)
+		report_wrong(r, rq, facts.wrong);
+	else
 		answer = answers_choose(&r->answers, rq);
-	}
 	facts.answer = answer_word(&answer, word);
+	say(r, rq, facts.answer);
 	if (!r->o.quiet && !r->o.count)
 		print(r, rq, &facts);
 	if (++r->came == r->o.number)
@@ -225,9 +231,12 @@ on_request(void *arg, struct conn *c, struct httpd_request *rq)
 static void
 on_refused(void *arg, int status, struct buf *text)
 {
-	(void)arg;
+	struct recv *r = arg;
+
 	(void)text;
-	complain("a request that is none: answered %d", status);
+	log_say(
+	    &r->log, LOG_WARN, "a request that is none: answered %d", status);
+	r->refused++;
 }
 
 /* So that whoever waits for the file never sees half of it. */
@@ -321,15 +330,31 @@ open_all(struct recv *r, struct err *e)
 	    : write_url(r->o.url_file, httpd_url(r->server), e);
 }
 
+/* What there was, as it ends. */
+static void
+say_end(const struct recv *r)
+{
+	const struct log_field fields[] = {{"requests", NULL, r->came},
+	    {"wrong", NULL, r->wrong}, {"refused", NULL, r->refused}};
+
+	if (r->o.verbose || log_kept(&r->log))
+		log_tell(&r->log, LOG_TELL, fields, 3,
+		    "%lld requests, %lld with a wrong signature, %lld that "
+		    "were none",
+		    (long long)r->came, (long long)r->wrong,
+		    (long long)r->refused);
+}
+
 static int
 run(struct recv *r, struct err *e)
 {
 	char text[32];
 	int n;
 
-	complain("listening on %s", httpd_url(r->server));
+	log_say(&r->log, LOG_TELL, "listening on %s", httpd_url(r->server));
 	if (loop_run(&r->loop, e) == -1)
 		return -1;
+	say_end(r);
 	n = snprintf(text, sizeof(text), "%" PRId64 "\n", r->came);
 	if (r->o.count && !r->failed) {
 		output_line(r->out, text, (size_t)n);
@@ -363,9 +388,16 @@ main(int argc, char **argv)
 	struct err e = {0};
 	int first, status;
 
+	setprogname(cli.name);
 	status = cli_parse(&cli, argc, argv, &r.o, &first, stdout, stderr);
 	if (status != -1)
 		return status;
+	if (log_init(&r.log, stderr, cli.name, r.o.log_format, &e) == -1) {
+		warnx("%s", e.msg);
+		cli_free(&cli, &r.o);
+		return 2;
+	}
+	log_begin(&r.log);
 	raise_limit();
 	if (read_answers(&r, &e) == -1)
 		status = 2;
@@ -374,7 +406,7 @@ main(int argc, char **argv)
 	else
 		status = r.failed || r.came < r.o.number ? 1 : 0;
 	if (e.msg[0] != '\0')
-		complain("%s", e.msg);
+		log_say(&r.log, LOG_ERROR, "%s", e.msg);
 	close_all(&r);
 	return status;
 }

@@ -445,7 +445,7 @@ wait_for 'ask GET /healthz; [ "$code" = 200 ]'
 gives 200 GET /webhooks/1
 is "$(sql "SELECT count(*) FROM whk.event WHERE id = 'while-away'")" 0 \
 	"what was refused was not done later"
-like "$(cat api.err)" '^whk-api: the database is back' "it says that it is over"
+like "$(cat api.err)" '^whk-api: the database is there again' "it says that it is over"
 psql -XAtqc "BEGIN; LOCK whk.webhook; SELECT pg_sleep(100)" >/dev/null 2>&1 &
 locker=$!
 wait_for '[ "$(sql "SELECT count(*) FROM pg_locks WHERE granted AND

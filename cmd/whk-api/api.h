@@ -12,6 +12,7 @@
 #include "db.h"
 #include "httpd-request.h"
 #include "httpd.h"
+#include "log.h"
 #include "sign.h"
 #include "stats-round.h"
 #include "whk-api/form.h"
@@ -39,7 +40,9 @@ struct api {
 	struct tokens tokens;
 	bool open;        /* without tokens, by whatever name it is called */
 	const char *cors; /* the origin that may ask, "*", or NULL */
-	bool verbose;
+	const struct log *log;
+	bool verbose;                      /* each request is said */
+	int64_t answered, refused, failed; /* refused: 4xx; failed: 5xx */
 	TAILQ_HEAD(, call) calls;
 	struct buf openapi;
 	struct buf out; /* an answer's head */

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: ISC */
-#include <err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
-#include "text.h"
 #include "whk-api/api.h"
 
 #define AWAY_S 5 /* when to ask again while the database is away */
@@ -55,13 +53,19 @@ call_header(struct call *c, const char *fmt, ...)
 static void
 say(const struct call *c, int status)
 {
-	char line[sizeof(c->line) * 4];
+	struct api *api = c->api;
+	int64_t us = clock_steady_us() - c->began_us;
+	const struct log_field fields[] = {{"request", c->line, 0},
+	    {"status", NULL, status}, {"us", NULL, us}};
 
-	if (!c->api->verbose)
-		return;
-	text_visible(line, sizeof(line), c->line, strlen(c->line));
-	warnx("%s: %d, %lld us", line, status,
-	    (long long)(clock_steady_us() - c->began_us));
+	api->answered++;
+	if (status >= 500)
+		api->failed++;
+	else if (status >= 400)
+		api->refused++;
+	if (api->verbose)
+		log_tell(api->log, LOG_TELL, fields, 3, "%s: %d, %lld us",
+		    c->line, status, (long long)us);
 }
 
 /* The head of an answer, in the buffer of all answers. */
@@ -172,7 +176,7 @@ on_answer(void *arg, const struct err *e, const PGresult *r)
 	if (c->conn == NULL) {
 		call_free(c);
 	} else if (e != NULL) {
-		warnx("%s", e->msg);
+		log_say(c->api->log, LOG_WARN, "%s", e->msg);
 		call_fail(c, 500, "the database refused it");
 	} else {
 		c->answered(c, r);

@@ -30,8 +30,10 @@ static int delete (struct call *c, const struct node *obj)
 
 	if (find(c, obj, &m) < 0)
 		return -1;
-	if (m != NULL)
-		queue_delete(c->queue, m);
+	if (m == NULL)
+		return 0;
+	queue_delete(c->queue, m);
+	c->broker->meter.deleted++;
 	return 0;
 }
 

@@ -186,6 +186,7 @@ queue_add(struct queue *q, struct message *m, int64_t delay_ms,
 	m->sent_ms = now->wall_ms;
 	TAILQ_INSERT_TAIL(&q->all, m, age);
 	q->meter->used += m->memory;
+	q->meter->sent++;
 	if (delay_ms > 0)
 		hide(q, m, now->steady_ms + delay_ms);
 	else
@@ -209,6 +210,7 @@ queue_take(struct queue *q, int64_t visibility_ms, const struct moment *now)
 	if (m->receives++ == 0)
 		m->first_ms = now->wall_ms;
 	m->received_ms = now->steady_ms;
+	q->meter->received++;
 	hide(q, m, now->steady_ms + visibility_ms);
 	return m;
 }

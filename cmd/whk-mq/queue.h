@@ -18,9 +18,10 @@ struct moment {
 	int64_t wall_ms;   /* what timestamps show */
 };
 
-/* Bytes in use by all queues, and how many there may be. */
+/* Of all queues: bytes in use, how many there may be, and what was done. */
 struct meter {
 	size_t used, max;
+	int64_t sent, received, deleted; /* messages, since the start */
 };
 
 #define QUEUE_NAME_MAX 80

@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "listener.h"
+#include "log.h"
 #include "server.h"
 #include "wait.h"
 
@@ -32,6 +33,8 @@
 struct server {
 	struct event_base *base;
 	struct broker *broker;
+	struct server_options o;
+	bool full; /* it was said that the memory is used up */
 	struct evhttp *http;
 	struct evconnlistener *listener; /* http's */
 	struct waits *waits;
@@ -91,6 +94,23 @@ add_headers(struct server *s, struct evhttp_request *req, const struct fault *f)
 	evhttp_add_header(headers, "x-amzn-query-error", query);
 }
 
+/* What was asked, and how that is answered. */
+static void
+say(const struct server *s, struct evhttp_request *req, int status,
+    const struct fault *f)
+{
+	const char *target = evhttp_find_header(
+	    evhttp_request_get_input_headers(req), "X-Amz-Target");
+	const char *dot = target == NULL ? NULL : strchr(target, '.');
+	const char *name = dot == NULL ? "-" : dot + 1;
+	const struct log_field fields[] = {
+	    {"operation", name, 0}, {"status", NULL, status}};
+
+	if (s->o.verbose)
+		log_tell(s->o.log, LOG_TELL, fields, 2, "%.80s: %d%s%s", name,
+		    status, f != NULL ? ", " : "", f != NULL ? f->msg : "");
+}
+
 /* Sends out, or, if f is not NULL, what f says. */
 static void
 reply(void *arg, struct evhttp_request *req, const struct fault *f,
@@ -100,6 +120,7 @@ reply(void *arg, struct evhttp_request *req, const struct fault *f,
 	struct evbuffer *body = evbuffer_new();
 	struct server *s = arg;
 	struct buf text = {0};
+	int status;
 
 	if (f == NULL &&
 	    (out->failed || body == NULL ||
@@ -110,9 +131,10 @@ reply(void *arg, struct evhttp_request *req, const struct fault *f,
 		if (body != NULL && !text.failed)
 			(void)evbuffer_add(body, text.data, text.len);
 	}
+	status = f == NULL ? 200 : fault_status(f->kind);
+	say(s, req, status, f);
 	add_headers(s, req, f);
-	evhttp_send_reply(
-	    req, f == NULL ? 200 : fault_status(f->kind), NULL, body);
+	evhttp_send_reply(req, status, NULL, body);
 	if (body != NULL)
 		evbuffer_free(body);
 	buf_free(&text);
@@ -172,10 +194,28 @@ follow_up(struct server *s, struct call *c)
 		waits_wake(s->waits, c->queue);
 }
 
+/* Says when messages are refused for want of memory, and when it is over. */
+static void
+watch_memory(struct server *s, const struct call *c, enum outcome outcome)
+{
+	const struct meter *m = &s->broker->meter;
+
+	if (!s->full && outcome == CALL_FAILED &&
+	    c->fault.kind == FAULT_THROTTLED) {
+		s->full = true;
+		log_say(s->o.log, LOG_WARN,
+		    "the memory is used up: what is sent is refused");
+	} else if (s->full && m->used <= m->max - m->max / 8) {
+		s->full = false;
+		log_say(s->o.log, LOG_NOTE, "there is memory again");
+	}
+}
+
 static void
 finish(struct server *s, struct evhttp_request *req, struct call *c,
     enum outcome outcome)
 {
+	watch_memory(s, c, outcome);
 	if (outcome == CALL_WAIT) {
 		if (waits_add(s->waits, req, c->queue, &c->receive) == 0)
 			return;
@@ -291,8 +331,8 @@ set_limits(struct server *s)
 }
 
 struct server *
-server_new(struct event_base *base, struct broker *broker, const char *address,
-    uint16_t port, struct err *e)
+server_new(struct event_base *base, struct broker *broker,
+    const struct server_options *o, struct err *e)
 {
 	struct server *s = calloc(1, sizeof(*s));
 
@@ -300,6 +340,7 @@ server_new(struct event_base *base, struct broker *broker, const char *address,
 		goto memory;
 	s->base = base;
 	s->broker = broker;
+	s->o = *o;
 	arc4random_buf(s->request_id, sizeof(s->request_id));
 	s->http = evhttp_new(base);
 	s->waits = waits_new(base, broker, reply, s);
@@ -307,7 +348,7 @@ server_new(struct event_base *base, struct broker *broker, const char *address,
 	if (s->http == NULL || s->waits == NULL || s->late == NULL)
 		goto memory;
 	set_limits(s);
-	s->listener = listener_new(base, address, port, s->host, e);
+	s->listener = listener_new(base, o->address, o->port, s->host, e);
 	if (s->listener == NULL) {
 		server_free(s);
 		return NULL;

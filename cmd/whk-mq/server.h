@@ -8,6 +8,7 @@
 #include "broker.h"
 
 struct event_base;
+struct log;
 
 /*
  * The HTTP side: takes requests, has them answered, keeps the long polls and
@@ -15,12 +16,18 @@ struct event_base;
  */
 struct server;
 
+struct server_options {
+	const char *address; /* to listen at: a name or a number */
+	uint16_t port;       /* 0: one that is free */
+	const struct log *log;
+	bool verbose; /* each request is said */
+};
+
 /*
- * Listens at address (a name or a number) and port (0: one that is free). base
- * and broker are borrowed. NULL with *e on failure.
+ * Listens. base, broker and the log are borrowed. NULL with *e on failure.
  */
 struct server *server_new(struct event_base *base, struct broker *broker,
-    const char *address, uint16_t port, struct err *e);
+    const struct server_options *o, struct err *e);
 
 /* "127.0.0.1:9324": where it listens, as it stands in a URL. */
 const char *server_host(const struct server *s);
