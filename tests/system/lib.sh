@@ -56,14 +56,15 @@ start_engine() {
 	export DOCKER_HOST="unix://$T/docker.sock"
 	mkdir "$T/engine"
 	setpriv --pdeathsig TERM dockerd --host "$DOCKER_HOST" \
-		--storage-driver vfs --data-root "$T/engine/data" \
-		--exec-root "$T/engine/run" --pidfile "$T/engine/pid" \
+		--data-root "$T/engine/data" --exec-root "$T/engine/run" \
+		--pidfile "$T/engine/pid" \
 		</dev/null >"$T/dockerd.log" 2>&1 9>&- &
 	engine_pid=$!
 	wait_for "docker info || ended $engine_pid"
 	docker info >"$T/docker.info" 2>&1 ||
 		bail_out "an engine started" "$T/dockerd.log"
-	say "engine: the test's own, $(docker version -f '{{.Server.Version}}')"
+	say "engine: the test's own," \
+		"$(docker info -f '{{.ServerVersion}}, {{.Driver}}')"
 }
 
 # An engine changes what the machine does with packets, and leaves it so.
@@ -161,7 +162,7 @@ make_base() {
 }
 
 # This machine's way to the packages; and what the real image has: no pages, no
-# services, no packages that stay behind as files.
+# services, no packages that stay behind as files, no waiting for the disk.
 configure_base() {
 	apt-config dump | grep '^Acquire::' >"$1/etc/apt/apt.conf.d/10acquire"
 	cp -a /usr/local/share/ca-certificates "$1/usr/local/share/"
@@ -172,6 +173,7 @@ configure_base() {
 	Dir::Cache::srcpkgcache "";
 	END
 	cat >"$1/etc/dpkg/dpkg.cfg.d/docker" <<-'END'
+	force-unsafe-io
 	path-exclude /usr/share/doc/*
 	path-exclude /usr/share/info/*
 	path-exclude /usr/share/locale/*
