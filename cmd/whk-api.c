@@ -18,6 +18,7 @@
 
 #include "cli.h"
 #include "loop.h"
+#include "notify.h"
 #include "whk-api/api.h"
 
 #define NAME "whk-api"
@@ -346,7 +347,7 @@ run(struct program *p, struct err *e)
 
 	log_begin(&p->log);
 	TAILQ_INIT(&p->api.calls);
-	if (open_all(p, e) == 0) {
+	if (open_all(p, e) == 0 && notify_ready(e) == 0) {
 		log_say(
 		    &p->log, LOG_TELL, "listening on %s", httpd_url(p->server));
 		rc = loop_run(&p->loop, e);

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "log.h"
 #include "loop.h"
+#include "notify.h"
 #include "whk-mq/broker.h"
 #include "whk-mq/server.h"
 
@@ -195,7 +196,7 @@ run(struct program *p, struct err *e)
 	    create_queues(p, e) < 0)
 		goto out;
 	p->server = server_new(p->loop.base, &p->broker, &server, e);
-	if (p->server == NULL || print_urls(p, e) < 0)
+	if (p->server == NULL || print_urls(p, e) < 0 || notify_ready(e) < 0)
 		goto out;
 	rc = loop_run(&p->loop, e);
 	say_end(p);
