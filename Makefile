@@ -19,6 +19,9 @@ docdir = $(datarootdir)/doc/whk
 bashcompletiondir = $(datarootdir)/bash-completion/completions
 zshcompletiondir = $(datarootdir)/zsh/site-functions
 fishcompletiondir = $(datarootdir)/fish/vendor_completions.d
+sysconfdir = $(prefix)/etc
+systemdsystemunitdir = $(prefix)/lib/systemd/system
+sysusersdir = $(prefix)/lib/sysusers.d
 INSTALL = install
 INSTALL_PROGRAM = $(INSTALL) -m 755
 INSTALL_DATA = $(INSTALL) -m 644
@@ -56,6 +59,7 @@ PROGRAMS = $(patsubst cmd/%.c,%,$(wildcard cmd/whk-*.c))
 COMMON = $(patsubst %.c,$(B)/%.o,$(wildcard common/*.c)) $(B)/schema-sql.o
 SQL = $(sort $(wildcard sql/*.sql))
 PAGES = $(wildcard man/*.[1-9])
+SERVICES = $(notdir $(wildcard etc/*.service etc/*.socket etc/*.timer))
 UNITS = $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c))
 FUZZERS = $(patsubst %.c,%,$(filter-out tests/fuzz/main.c, \
 	$(wildcard tests/fuzz/*.c)))
@@ -232,7 +236,9 @@ size: all
 		printf '%7d %s\n' "$$(stat -c %s $(B)/stripped)" $$p; \
 	done; rm -f $(B)/stripped
 
-# What a .deb or a user puts in place, and takes away again.
+# What a .deb or a user puts in place, and takes away again; beside it whk.env,
+# which is the administrator's once it differs from the sample.
+CONFIG = $(sysconfdir)/whk/whk.env
 INSTALLED = \
 	$(addprefix $(bindir)/,$(PROGRAMS)) \
 	$(foreach p,$(notdir $(PAGES)), \
@@ -240,9 +246,11 @@ INSTALLED = \
 	$(addprefix $(bashcompletiondir)/,$(PROGRAMS)) \
 	$(addprefix $(zshcompletiondir)/_,$(PROGRAMS)) \
 	$(addsuffix .fish,$(addprefix $(fishcompletiondir)/,$(PROGRAMS))) \
+	$(addprefix $(systemdsystemunitdir)/,$(SERVICES)) \
+	$(sysusersdir)/whk.conf \
 	$(docdir)/README
 
-install: all $(PROGRAMS:%=install-%)
+install: all $(PROGRAMS:%=install-%) install-etc
 	@for p in $(PAGES); do $(INSTALL_DATA) -D $$p \
 		'$(DESTDIR)$(mandir)'/man$${p##*.}/$${p##*/} || exit 1; done
 	@$(INSTALL_DATA) -D README '$(DESTDIR)$(docdir)'/README
@@ -260,13 +268,47 @@ install-whk-%: $(B)/whk-%
 	@$(INSTALL_DATA) -D $(c) '$(DESTDIR)$(fishcompletiondir)'/whk-$*.fish
 	@rm -f $(c)
 
+# Units and the sample say where the programs and the configuration are.
+$(B)/etc/%: etc/% FORCE
+	@mkdir -p $(@D)
+	@cat $< $(if $(filter %.service,$@),etc/sandbox.conf) | \
+		sed -e 's,/usr/bin/whk,$(bindir)/whk,g' \
+			-e 's,/etc/whk/,$(sysconfdir)/whk/,g' >$@
+
+install-etc: $(addprefix $(B)/etc/,$(SERVICES) whk.env)
+	@for u in $(SERVICES); do $(INSTALL_DATA) -D $(B)/etc/$$u \
+		'$(DESTDIR)$(systemdsystemunitdir)'/$$u || exit 1; done
+	@$(INSTALL_DATA) -D etc/sysusers.conf \
+		'$(DESTDIR)$(sysusersdir)'/whk.conf
+	@[ -e '$(DESTDIR)$(CONFIG)' ] || \
+		$(INSTALL) -m 600 -D $(B)/etc/whk.env '$(DESTDIR)$(CONFIG)'
+
 install-strip:
 	@$(MAKE) $(SUBFLAGS) install \
 		INSTALL_PROGRAM='$(INSTALL) -s --strip-program=$(STRIP) -m 755'
 
-uninstall:
+uninstall: $(B)/etc/whk.env
 	@for f in $(INSTALLED); do rm -f "$(DESTDIR)$$f" || exit 1; done
-	@rmdir '$(DESTDIR)$(docdir)' 2>/dev/null || :
+	@! cmp -s $< '$(DESTDIR)$(CONFIG)' || rm '$(DESTDIR)$(CONFIG)'
+	@for d in $(docdir) $(dir $(CONFIG)); do \
+		rmdir "$(DESTDIR)$$d" 2>/dev/null || :; done
+
+# A package for Debian, built by its own tools in a directory of its own. Its
+# maintainer is who builds it, if they say who they are, as to dch(1).
+MAINTAINER = $${DEBFULLNAME:-whk} <$${DEBEMAIL:-nobody@example.org}>
+deb:
+	@CC='$(CC)' sh tests/deps build deb
+	@rm -rf $(B)/deb && mkdir -p $(B)/deb/whk
+	@cp -R etc/debian $(B)/deb/whk
+	@for f in control changelog; do \
+		sed -e 's/@VERSION@/$(VERSION)/' -e "s/@DATE@/$$(date -R)/" \
+			-e "s/@MAINTAINER@/$(MAINTAINER)/" etc/debian/$$f.in \
+			>$(B)/deb/whk/debian/$$f || exit 1; \
+	done
+	@cd $(B)/deb/whk && TOP='$(CURDIR)' MAKEFLAGS= MAKEOVERRIDES= \
+		dpkg-buildpackage -b -us -uc >../log 2>&1 || \
+		{ tail -n 20 ../log; exit 1; }
+	@echo whk: $(B)/deb/whk_*.deb
 
 clean:
 	rm -rf build
@@ -284,6 +326,7 @@ help:
 	@echo 'make fuzz         fuzzes, FUZZ_TIME seconds (60) for each target'
 	@echo 'make install      prefix, bindir, mandir, DESTDIR ... say where'
 	@echo 'make uninstall    removes what that put there'
+	@echo 'make deb          builds a package for Debian'
 	@echo 'make size         bytes of each program, stripped'
 	@echo 'make clean        removes build/'
 	@echo
@@ -291,7 +334,8 @@ help:
 	@echo 'V=1 shows the commands.'
 
 .PHONY: all tests deps demo bench chaos check check-run check-system fuzz \
-	fuzz-run lint size install install-strip uninstall clean help FORCE
+	fuzz-run lint size install install-etc install-strip uninstall deb \
+	clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
 
