@@ -56,7 +56,9 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- The attempts of these keys, each (event, webhook, at, attempt); narrowed as
--- by log(), in the order in which they began. Found by index.
+-- by log(), in the order in which they began. Found by index. Volatile, as its
+-- snapshot is to be made when it has its locks: else it would not see what
+-- whk-prune moves while it waits for them.
 CREATE OR REPLACE FUNCTION whk.logged(events text[], webhooks bigint[],
 	ats timestamptz[], attempts int[], of_webhook bigint, of_event text,
 	of_types text[], of_tenant text, of_outcome text, low int, high int,
@@ -64,7 +66,7 @@ CREATE OR REPLACE FUNCTION whk.logged(events text[], webhooks bigint[],
 RETURNS TABLE (event text, type text, webhook bigint, attempt int,
 	at timestamptz, outcome text, status int, error text, total_us int,
 	next_at timestamptz, via text)
-LANGUAGE plpgsql STABLE SET plan_cache_mode = force_generic_plan
+LANGUAGE plpgsql VOLATILE SET plan_cache_mode = force_generic_plan
 SET jit = off SET enable_seqscan = off SET enable_hashjoin = off
 SET enable_mergejoin = off AS $$
 #variable_conflict use_column
@@ -160,10 +162,11 @@ $$;
 
 -- The newest event of an id, or, where no event has it, those whose ids begin
 -- with it, up to max of them, each with the time of its newest. Ids are
--- compared by bytes, and '~' comes after all that they may have.
+-- compared by bytes, and '~' comes after all that they may have. Volatile as
+-- logged() is.
 CREATE OR REPLACE FUNCTION whk.find_event(word text, max int)
 RETURNS TABLE (id text, time_ms bigint)
-LANGUAGE plpgsql STABLE SET jit = off SET enable_seqscan = off
+LANGUAGE plpgsql VOLATILE SET jit = off SET enable_seqscan = off
 SET enable_sort = off AS $$
 #variable_conflict use_column
 DECLARE
@@ -215,14 +218,15 @@ $$;
 -- so; the patterns that match now, tenant, filter, and whether it passes),
 -- and what is pending: the number of the next attempt and when (null: parked;
 -- behind: after an earlier one of its key; waits: for its retry; before: how
--- many rows go first, a thousand and one for more).
+-- many rows go first, a thousand and one for more). Volatile as logged()
+-- is.
 CREATE OR REPLACE FUNCTION whk.story_webhooks(of_event text,
 	of_time timestamptz, now timestamptz DEFAULT clock_timestamp())
 RETURNS TABLE (webhook bigint, url text, state text, disabled_why text,
 	blocked_ms bigint, meant boolean, matches text, tenant text,
 	filter text, passes boolean, attempt int, next_ms bigint,
 	behind boolean, waits boolean, limited boolean, before bigint)
-LANGUAGE plpgsql STABLE SET jit = off SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET jit = off SET enable_seqscan = off AS $$
 #variable_conflict use_column
 BEGIN
 	RETURN QUERY

@@ -652,6 +652,79 @@ reap "$head_pid"
 status_is 0 "-f ends when nobody reads"
 wait_for '[ "$(followed)" = 0 ]'
 
+# --- what whk-prune moves ----------------------------------------------------
+
+# Its steps by hand, so that they can be stopped in between: rows of a day
+# without a partition are moved to one.
+whk-add -e 'moved.*' "$recv_url/" >id 2>err
+undo_day() { sql "DROP TABLE whk.attempt_$(date -u +%Y%m%d)"; }
+mkfifo mover.in
+setpriv --pdeathsig KILL psql -XAtq -f mover.in >mover.out 2>&1 &
+exec 7>mover.in
+mover() {
+	: >mover.out
+	printf "%s; SELECT 'done';\n" "$1" >&7
+	wait_for "grep -qx done '$T/mover.out'"
+}
+copy() {
+	sql "SELECT whk.prune_watch('attempt_default');
+		SELECT whk.repair_stage('attempt', 864000000);
+		SELECT whk.repair_copy('attempt', 0, 1000)" >out
+}
+move() {
+	mover "BEGIN; SELECT whk.repair_swap('attempt')"
+	is "$(head -n 1 mover.out)" t "rows are about to be moved"
+}
+# shellcheck disable=SC2317 # wait_for calls it
+waits() {
+	sql "SELECT 'yes' FROM pg_locks WHERE NOT granted
+		AND relation = 'whk.attempt'::regclass" | grep -q yes
+}
+events() { jq -r .event "$1.out" | tr '\n' ' '; }
+
+undo_day
+say moved.one a1
+spawn log whk-log -f -j -n 1
+wait_for '[ "$(followed)" = 1 ] && [ -s log.out ]'
+kill -STOP "$log_pid"
+copy
+say moved.one a2
+move
+kill -CONT "$log_pid"
+wait_for waits
+mover COMMIT
+wait_for 'grep -q a2 log.out'
+is "$(events log)" 'a1 a2 ' "what is moved as it is looked up is shown"
+
+undo_day
+say moved.one a3
+say moved.one a4
+wait_for 'grep -q a4 log.out'
+kill -STOP "$log_pid"
+sql "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+	WHERE application_name = 'whk-log'" >out
+exits 0 "a whk-prune while the connection is lost" whk-prune
+err_like 'rows moved to their days' "... moves rows"
+kill -CONT "$log_pid"
+wait_for 'grep -q "there again" log.err && [ "$(followed)" = 1 ]'
+say moved.one a5
+wait_for 'grep -q a5 log.out'
+is "$(events log)" 'a1 a2 a3 a4 a5 ' "... which are not shown again"
+stop "$log_pid"
+
+undo_day
+say moved.one b1
+copy
+say moved.one b2
+move
+spawn log whk-log -f -j -n 0 -t moved.one
+wait_for waits
+mover COMMIT
+say moved.one b3
+wait_for 'grep -q b3 log.out'
+is "$(events log)" 'b1 b2 b3 ' "what is moved as the list begins is listed"
+stop "$log_pid"
+
 # --- the cost ----------------------------------------------------------------
 
 # Two hundred thousand attempts over twenty days, in partitions of their own.

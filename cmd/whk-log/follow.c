@@ -28,7 +28,9 @@ struct keys {
 
 /*
  * Snapshots, as text. What the first did not see will be told, and what it did
- * is listed; what the second did not see is looked for after a loss.
+ * is listed; what the second did not see is looked for after a loss. A row
+ * that whk-prune moves to its day is as a new one to them: so what was printed
+ * is remembered as well.
  */
 struct snapshots {
 	char *listed, *last;
@@ -188,7 +190,8 @@ go_on(struct log *l, struct snapshots *s, const sigset_t *unblocked,
 
 /*
  * Follows on this connection: lists what there is, in one snapshot, the first
- * time; later, what was recorded since.
+ * time; later, what was recorded since. The lock comes before the snapshot, as
+ * it would not see what whk-prune moves in between.
  */
 static int
 begin(struct log *l, struct snapshots *s, int64_t since_ms, struct err *e)
@@ -197,7 +200,10 @@ begin(struct log *l, struct snapshots *s, int64_t since_ms, struct err *e)
 
 	if (db_script(l->db, "LISTEN whk_attempt", e) == -1 ||
 	    db_script(l->db, "SELECT whk.follow()", e) == -1 ||
-	    db_script(l->db, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+	    db_script(l->db,
+		"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+		" LOCK TABLE ONLY whk.event, ONLY whk.attempt"
+		" IN ACCESS SHARE MODE",
 		e) == -1 ||
 	    take_snapshot(l, &s->listed, e) == -1)
 		return -1;
@@ -243,6 +249,9 @@ follow_run(struct log *l, struct err *e)
 	enum end end = GO_ON;
 	sigset_t unblocked;
 
+	l->seen = seen_new();
+	if (l->seen == NULL)
+		return err_temporary(e, "out of memory");
 	if (begin(l, &s, 0, e) == -1)
 		end = FAILED;
 	catch_signals(&unblocked);
@@ -257,6 +266,8 @@ follow_run(struct log *l, struct err *e)
 		}
 	}
 	l->filter.snapshot = NULL;
+	seen_free(l->seen);
+	l->seen = NULL;
 	free(s.listed);
 	free(s.last);
 	return end == FAILED ? -1 : 0;

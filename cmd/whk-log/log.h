@@ -12,6 +12,7 @@
 #include "err.h"
 #include "request.h"
 #include "table.h"
+#include "whk-log/seen.h"
 
 /*
  * whk-log from the inside. It answers one question: which attempts there were
@@ -53,6 +54,7 @@ struct log {
 	bool colors; /* wanted on stdout */
 	int columns; /* of the terminal; 0: stdout is none */
 	struct table table;
+	struct seen *seen; /* NULL: whatever comes is printed */
 	struct buf out;
 };
 
@@ -86,7 +88,7 @@ void filter_args(const struct log *l, struct args *a);
 	"event, type, webhook, attempt, whk.ms(at), outcome, status, error,"   \
 	" total_us, whk.ms(next_at), via"
 void rows_init(struct log *l);
-void rows_add(struct log *l, const PGresult *r, int row);
+void rows_add(struct log *l, const PGresult *r, int row); /* unless seen */
 int rows_print(struct log *l, struct err *e); /* what has been added */
 void rows_free(struct log *l);
 

@@ -121,9 +121,22 @@ add_line(struct log *l, const PGresult *r, int row)
 	line_attempt_write(&l->out, &line);
 }
 
+static bool
+is_new(struct log *l, const PGresult *r, int row)
+{
+	const char *const key[] = {PQgetvalue(r, row, EVENT),
+	    PQgetvalue(r, row, WEBHOOK), PQgetvalue(r, row, ATTEMPT),
+	    PQgetvalue(r, row, AT)};
+
+	return l->seen == NULL ||
+	    seen_add(l->seen, key, sizeof(key) / sizeof(key[0]));
+}
+
 void
 rows_add(struct log *l, const PGresult *r, int row)
 {
+	if (!is_new(l, r, row))
+		return;
 	if (l->o->json)
 		add_line(l, r, row);
 	else
