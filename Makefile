@@ -137,7 +137,7 @@ deps:
 demo:
 	@CC='$(CC)' sh tests/deps build demo
 	@$(MAKE) $(SUBFLAGS) -s all
-	@KEEP='$(KEEP)' WHK_BUILD='$(CURDIR)/$(B)' sh tests/demo
+	@KEEP='$(KEEP)' WHK_BUILD='$(abspath $(B))' sh tests/demo
 
 # CASES, COUNT, SMOKE, BASE and so on: tests/bench/run says what they mean.
 bench:
@@ -155,8 +155,8 @@ check:
 
 check-run: tests build/venv/.done build/elasticmq/.done \
 		$(if $(VALGRIND),build/valgrind/.done)
-	@WHK_BUILD='$(CURDIR)/$(TESTED)' CMOCKA_MESSAGE_OUTPUT=TAP \
-		WHK_TEST_BIN='$(CURDIR)/$(B)' MAKEFLAGS=' -- $(MAKEOVERRIDES)' \
+	@WHK_BUILD='$(abspath $(TESTED))' CMOCKA_MESSAGE_OUTPUT=TAP \
+		WHK_TEST_BIN='$(abspath $(B))' MAKEFLAGS=' -- $(MAKEOVERRIDES)' \
 		$(if $(SLOW),WHK_TEST_WAIT=100 WHK_TEST_SLOW=1 \
 			WHK_TEST_TIMEOUT=900) \
 		prove -j$(JOBS) --timer -e tests/run $(PROVE_FLAGS) $(TESTS)
@@ -166,7 +166,7 @@ SYSTEM_TESTS = $(sort $(wildcard tests/system/*.t))
 check-system:
 	@CC='$(CC)' sh tests/deps build demo check system
 	@$(MAKE) $(SUBFLAGS) all build/venv/.done build/elasticmq/.done
-	@WHK_BUILD='$(CURDIR)/$(B)' WHK_TEST_TIMEOUT=900 \
+	@WHK_BUILD='$(abspath $(B))' WHK_TEST_TIMEOUT=900 \
 		prove --timer -e tests/run $(PROVE_FLAGS) $(SYSTEM_TESTS)
 
 # Without a network the tests that need these are skipped; not so in CI.
@@ -191,7 +191,7 @@ build/valgrind/.done: tests
 	@rm -rf $(@D) && mkdir -p $(@D)/tests/unit $(@D)/tests/fuzz
 	@for p in $(PROGRAMS) $(UNITS:$(B)/%=%) $(FUZZERS); do \
 		printf '#!/bin/sh\nexec %s %s "$$@"\n' '$(UNDER_VALGRIND)' \
-			"$(CURDIR)/$(B)/$$p" >$(@D)/$$p && \
+			'$(abspath $(B))'/"$$p" >$(@D)/$$p && \
 		chmod +x $(@D)/$$p || exit 1; \
 	done
 	@touch $@
@@ -222,7 +222,7 @@ $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/common.a
 # N faults at random, the same for the same SEED; see tests/chaos/chaos.py.
 N = 1000
 chaos: all
-	@WHK_BUILD='$(CURDIR)/$(B)' WHK_TEST_FAULTS='$(N)' \
+	@WHK_BUILD='$(abspath $(B))' WHK_TEST_FAULTS='$(N)' \
 		WHK_TEST_SEED='$(SEED)' sh tests/chaos.t
 
 lint:

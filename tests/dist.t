@@ -86,7 +86,8 @@ done
 
 # Installing touches nothing but DESTDIR, and uninstalling leaves nothing.
 root=$T/root
-exits 0 "make install" make -C "$TOP" install DESTDIR="$root" prefix=/usr
+put() { make -C "$TOP" DESTDIR="$root" prefix=/usr sysconfdir=/etc "$@"; }
+exits 0 "make install" put install
 for p in $programs; do
 	ok "$p is there" "$root/usr/bin/$p" --version
 	for f in man/man1/"$p".1 bash-completion/completions/"$p" \
@@ -99,8 +100,44 @@ for page in "$TOP"/man/*; do
 	ok "$page is there" test -s "$root/usr/share/man/man${page##*.}/$page"
 done
 ok "README is there" test -s "$root/usr/share/doc/whk/README"
+for unit in "$TOP"/etc/*.service "$TOP"/etc/*.socket "$TOP"/etc/*.timer; do
+	unit=$(basename "$unit")
+	ok "$unit is there" test -s "$root/usr/lib/systemd/system/$unit"
+done
+ok "the user is there" test -s "$root/usr/lib/sysusers.d/whk.conf"
+is "$(stat -c %a "$root/etc/whk/whk.env")" 600 "whk.env is for root to read"
 is "$(find "$root" -type f -perm /022)" '' "nobody else may write them"
-exits 0 "make uninstall" make -C "$TOP" uninstall DESTDIR="$root" prefix=/usr
+exits 0 "make uninstall" put uninstall
 is "$(find "$root" -type f)" '' "takes all of it away"
+ok "and no directory of its own stays" test ! -e "$root/usr/share/doc/whk" \
+	-a ! -e "$root/etc/whk"
+
+# What others put there stays, and so does a configuration that was changed.
+put install >"$T/out" 2>&1
+find "$root" -type d -exec touch {}/other \;
+echo WHK_LEASE=1m >>"$root/etc/whk/whk.env"
+cp "$root/etc/whk/whk.env" "$T/whk.env"
+exits 0 "make install over it" put install
+same "$root/etc/whk/whk.env" "$T/whk.env" "leaves a changed whk.env as it is"
+exits 0 "and make uninstall" put uninstall
+same "$root/etc/whk/whk.env" "$T/whk.env" "too"
+is "$(find "$root" -type f ! -name other)" "$root/etc/whk/whk.env" \
+	"nothing else of it stays"
+is "$(find "$root" -type f -name other | wc -l)" \
+	"$(find "$root" -type d | wc -l)" "and all that is not of it"
+
+# Each directory may be another.
+rm -rf "$root"
+dirs='bashcompletiondir bindir docdir fishcompletiondir mandir sysconfdir
+systemdsystemunitdir sysusersdir zshcompletiondir'
+elsewhere=$(for dir in $dirs; do printf '%s=/d/%s ' "$dir" "$dir"; done)
+# shellcheck disable=SC2086 # a list of words
+{
+	exits 0 "make install, each directory elsewhere" put install $elsewhere
+	is "$(cd "$root" && find . -type f | cut -d/ -f2-3 | sort -u)" \
+		"$(printf 'd/%s\n' $dirs)" "they are all there, and no other"
+	exits 0 "make uninstall" put uninstall $elsewhere
+}
+is "$(find "$root" -type f)" '' "takes it away from there"
 
 done_testing
