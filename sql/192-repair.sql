@@ -115,8 +115,8 @@ EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
 END
 $$;
 
--- Where what goes row by row is put first, to be exported from there: the rows
--- of a run that was killed are still there for the next.
+-- Where what goes row by row is put first, if it is to be exported: the rows of
+-- a run that was killed are still there for the next that exports.
 CREATE OR REPLACE FUNCTION whk.rest_open() RETURNS void
 LANGUAGE sql VOLATILE AS $$
 	CREATE TABLE IF NOT EXISTS whk.event_rest (LIKE whk.event);
@@ -148,10 +148,22 @@ BEGIN
 END
 $$;
 
--- Takes up to max of these away, each as it is to the table of the rest. Gives
--- how many, or null.
+-- How many rows there are.
+CREATE OR REPLACE FUNCTION whk.rest_count() RETURNS bigint
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF to_regclass('whk.event_rest') IS NULL THEN
+		RETURN 0;
+	END IF;
+	RETURN (SELECT count(*) FROM whk.event_rest)
+		+ (SELECT count(*) FROM whk.attempt_rest);
+END
+$$;
+
+-- Takes up to max of these away; if exported, each as it is to the table of the
+-- rest. Gives how many, or null.
 CREATE OR REPLACE FUNCTION whk.rest_take(keep_ms bigint, bodies_ms bigint,
-	max int, now timestamptz DEFAULT clock_timestamp())
+	max int, exported boolean, now timestamptz DEFAULT clock_timestamp())
 RETURNS bigint
 LANGUAGE plpgsql SET lock_timeout = '100ms' AS $$
 #variable_conflict use_column
@@ -159,7 +171,6 @@ DECLARE
 	ids text[];
 	times timestamptz[];
 	goes boolean[];
-	n bigint;
 BEGIN
 	SELECT array_agg(r.id), array_agg(r.time), array_agg(r.goes)
 	INTO ids, times, goes
@@ -175,17 +186,18 @@ BEGIN
 		WHERE p.event = i.id AND p.time = i.time
 			AND p.time >= (SELECT min(x) FROM unnest(times) x)
 			AND p.time <= (SELECT max(x) FROM unnest(times) x));
-	INSERT INTO whk.event_rest
-	SELECT e.* FROM unnest(ids, times) AS i(id, time)
-	JOIN whk.event e ON e.id = i.id AND e.time = i.time;
-	GET DIAGNOSTICS n = ROW_COUNT;
+	IF exported THEN
+		INSERT INTO whk.event_rest
+		SELECT e.* FROM unnest(ids, times) AS i(id, time)
+		JOIN whk.event e ON e.id = i.id AND e.time = i.time;
+	END IF;
 	DELETE FROM whk.event_default e USING unnest(ids, times, goes)
 		AS i(id, time, goes)
 	WHERE i.goes AND e.id = i.id AND e.time = i.time;
 	UPDATE whk.event e SET body = NULL FROM unnest(ids, times, goes)
 		AS i(id, time, goes)
 	WHERE NOT i.goes AND e.id = i.id AND e.time = i.time;
-	RETURN n;
+	RETURN coalesce(cardinality(ids), 0);
 EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
 	RETURN NULL;
 END
@@ -193,21 +205,19 @@ $$;
 
 -- The same for attempts; nobody waits for it.
 CREATE OR REPLACE FUNCTION whk.rest_take_attempts(keep_ms bigint, max int,
-	now timestamptz DEFAULT clock_timestamp())
+	exported boolean, now timestamptz DEFAULT clock_timestamp())
 RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
-	n bigint;
+	tids tid[] := ARRAY(SELECT x.ctid FROM whk.attempt_default x
+		WHERE x.at < whk.cutoff(keep_ms, now) LIMIT max FOR UPDATE);
 BEGIN
-	WITH gone AS (
-		DELETE FROM whk.attempt_default a WHERE a.ctid = ANY (ARRAY(
-			SELECT x.ctid FROM whk.attempt_default x
-			WHERE x.at < whk.cutoff(keep_ms, now) LIMIT max))
-		RETURNING a.*
-	)
-	INSERT INTO whk.attempt_rest SELECT * FROM gone;
-	GET DIAGNOSTICS n = ROW_COUNT;
-	RETURN n;
+	IF exported THEN
+		INSERT INTO whk.attempt_rest SELECT a.*
+		FROM whk.attempt_default a WHERE a.ctid = ANY (tids);
+	END IF;
+	DELETE FROM whk.attempt_default a WHERE a.ctid = ANY (tids);
+	RETURN cardinality(tids);
 END
 $$;
 

@@ -201,6 +201,9 @@ BEGIN
 	WHERE a.event = y.event AND a.webhook = y.webhook AND a.at = y.at
 		AND a.attempt = y.attempt;
 	GET DIAGNOSTICS n = ROW_COUNT;
+	IF to_regclass('whk.attempt_rest') IS NOT NULL THEN
+		DELETE FROM whk.attempt_rest a WHERE a.webhook = of_webhook;
+	END IF;
 	RETURN n;
 END
 $$;

@@ -388,6 +388,33 @@ is "$(find x -name '.*.part' | wc -l) $(left | tr '\n' ' ')" "0 0 0 " \
 	"nothing is left behind"
 sql "DELETE FROM whk.pending"
 
+# --- killed while it holds single rows ---------------------------------------
+
+rest() { sql "SELECT whk.rest_count()"; }
+rm -rf x && mkdir x
+whk-prune 2>err
+fill 300 30
+printf '#!/bin/sh\nexec sleep 600\n' >bin/gzip
+spawn killed env PATH="$T/bin:$PATH" whk-prune -x x
+wait_for '[ "$(rest)" = 60 ] && [ -e x/.events-*.part ]'
+crash "$killed_pid"
+rm bin/gzip
+is "$(has 300)" "0|0|0" "killed when it has taken single rows away"
+fill 301 5
+exits 0 "a run without --export" whk-prune
+err_is "whk-prune: 60 rows that an --export took and did not write are still \
+there: run it with --export again
+whk-prune: 10 rows taken one by one" "... takes others, and leaves these"
+is "$(rest) $(has 301)" "60 0|0|0" "... where they are"
+fill 302 5
+exits 0 "a run with --export" whk-prune -x x
+for what in events:30 attempts:30; do
+	is "$(gzip -dc "x/${what%:*}-$(day 300).jsonl.gz" | wc -l)" \
+		"${what#*:}" "... writes the ${what%:*}"
+done
+is "$(gzip -dc "x/events-$(day 302).jsonl.gz" | wc -l)" 5 "... and its own"
+is "$(left | tr '\n' ' ')" "0 0 " "nothing is left behind"
+
 # --- a tenant is forgotten ---------------------------------------------------
 
 whk-add --tenant acme "$recv_url" >"$T/hook" 2>"$T/err"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: ISC */
+#include <err.h>
 #include <time.h>
 
 #include "clock.h"
@@ -279,6 +280,7 @@ take(struct prune *p, const char *sql, bool bodies, int64_t *sum, struct err *e)
 		if (bodies)
 			args_long(&a, p->o->bodies_ms);
 		args_long(&a, BATCH);
+		args_long(&a, p->o->export != NULL);
 		ret = prune_patient(p, sql, &a, &n, e);
 		args_free(&a);
 		if (ret == -1)
@@ -289,18 +291,41 @@ take(struct prune *p, const char *sql, bool bodies, int64_t *sum, struct err *e)
 	return 0;
 }
 
+/* Takes away all that goes row by row. */
+static int
+take_all(struct prune *p, struct err *e)
+{
+	if (take(p, "SELECT whk.rest_take($1, $2, $3::int, $4 = 1)", true,
+		&p->single, e) == -1)
+		return -1;
+	return take(p, "SELECT whk.rest_take_attempts($1, $2::int, $3 = 1)",
+	    false, &p->single, e);
+}
+
+/* What a run with --export has taken and not written is for another. */
+static int
+say_unexported(struct prune *p, struct err *e)
+{
+	int64_t n;
+
+	if (prune_number(p, "SELECT whk.rest_count()", NULL, &n, e) == -1)
+		return -1;
+	prune_progress_end(p);
+	if (n > 0)
+		warnx("%lld rows that an --export took and did not write are "
+		      "still there: run it with --export again",
+		    (long long)n);
+	return 0;
+}
+
 int
 prune_rest(struct prune *p, struct err *e)
 {
+	if (p->o->export == NULL)
+		return take_all(p, e) == -1 ? -1 : say_unexported(p, e);
 	if (db_script(p->db, "SELECT whk.rest_open()", e) == -1 ||
-	    take(p, "SELECT whk.rest_take($1, $2, $3::int)", true, &p->single,
-		e) == -1 ||
-	    take(p, "SELECT whk.rest_take_attempts($1, $2::int)", false,
-		&p->single, e) == -1)
-		return -1;
-	if (p->o->export != NULL &&
-	    (export_rest(p, "event", e) == -1 ||
-		export_rest(p, "attempt", e) == -1))
+	    take_all(p, e) == -1 || export_rest(p, "event", e) == -1 ||
+	    export_rest(p, "attempt", e) == -1)
 		return -1;
 	return db_script(p->db, "SELECT whk.rest_close()", e);
 }
