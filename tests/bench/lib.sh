@@ -44,17 +44,22 @@
 #	rss_kib PID                  what it has now
 #	share_kib PID...             what they have now, pages that they share
 #	                             counted once
-#	yardstick [BYTES]            the bare libcurl loop against the receiver,
-#	                             64 in flight, bodies of BYTES (1000): a
-#	                             figure, $bare_rate and $bare_cpu
+#	yardstick [BYTES [N]]        the bare libcurl loop against the receiver,
+#	                             N ($COUNT) requests, 64 in flight, bodies
+#	                             of BYTES (1000): a figure, $bare_rate and
+#	                             $bare_cpu
+#	take                         receives and deletes the $COUNT events of
+#	                             1 KB in the queue and does nothing else;
+#	                             $take_rate
 #
 # The parts:
 #
 #	start                        PostgreSQL (fsync on), a queue, a receiver
 #	start_receiver               nginx with one worker; $receiver its URL
-#	webhooks N TYPE URL          N webhooks for events of that type; more
+#	webhooks N TYPE URL          N webhooks for events of that type, in
+#	                             which %d is a number from 1 on; more
 #	                             columns of theirs in $columns, as JSON
-#	events N TYPE BYTES          prints event lines
+#	events N TYPE BYTES          event lines to $T/events
 #	fill N TYPE BYTES            puts them on the queue
 #	loaded N                     the pipeline takes the N events of
 #	                             $T/events while whk-emit sends them
@@ -197,6 +202,12 @@ yardstick() {
 		ratio 1 cpu_us "$bare_cpu"
 }
 
+take() {
+	take_line=$("$tools/take" "$WHK_QUEUE_URL" "$COUNT" 16 1000) ||
+		die "receive and delete failed"
+	take_rate=$(echo "$take_line" | jq .per_second)
+}
+
 # --- the parts -------------------------------------------------------------
 
 start() {
@@ -235,9 +246,9 @@ start_receiver() {
 
 webhooks() {
 	awk -v n="$1" -v type="$2" -v url="$3" -v more="$columns" 'BEGIN {
-		for (i = 0; i < n; i++)
+		for (i = 1; i <= n; i++)
 			printf "{\"url\":\"%s\",\"events\":[\"%s\"]%s}\n",
-			    url, type, more
+			    url, sprintf(type, i), more
 	}' | whk-add - >/dev/null 2>"$T/add.err" || {
 		cat "$T/add.err" >&2
 		die "cannot add webhooks"
@@ -249,19 +260,20 @@ size() {
 	if [ "$1" -lt 1000 ]; then echo "$1 B"; else echo "$(($1 / 1000)) KB"; fi
 }
 
+# By print and by doubling, as awk may have no long buffer for sprintf.
 events() {
 	awk -v n="$1" -v type="$2" -v bytes="$3" 'BEGIN {
-		s = sprintf("%" (bytes > 40 ? bytes - 20 : 20) "s", "")
-		gsub(/ /, "x", s)
+		for (s = "x"; length(s) < bytes; s = s s)
+			;
+		s = substr(s, 1, bytes > 40 ? bytes - 20 : 20)
 		for (i = 0; i < n; i++)
-			printf "{\"type\":\"%s\",\"body\":" \
-			    "\"{\\\"n\\\":%d,\\\"s\\\":\\\"%s\\\"}\"}\n",
-			    type, i, s
-	}'
+			print "{\"type\":\"" type "\",\"body\":" \
+			    "\"{\\\"n\\\":" i ",\\\"s\\\":\\\"" s "\\\"}\"}"
+	}' >"$T/events" || die "cannot make events"
 }
 
 fill() {
-	events "$@" >"$T/events"
+	events "$@"
 	whk-emit -l "$T/events" || die "cannot fill the queue"
 }
 

@@ -19,7 +19,12 @@ struct connection {
 	char *answer, request[TEN * (HANDLE_MAX + 32) + 1024];
 };
 
-static struct curl_slist *receive, *delete;
+struct bench {
+	struct figures f;
+	struct multi multi;
+	struct curl_slist *receive, *delete;
+	long taken, busy; /* messages; connections */
+};
 
 static size_t
 on_answer(char *data, size_t one, size_t len, void *arg)
@@ -35,31 +40,31 @@ on_answer(char *data, size_t one, size_t len, void *arg)
 }
 
 static void
-ask(struct multi *m, struct connection *c, struct curl_slist *headers)
+ask(struct bench *b, struct connection *c, struct curl_slist *headers)
 {
 	c->len = 0;
 	c->answer[0] = '\0';
 	curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(c->easy, CURLOPT_POSTFIELDS, c->request);
-	curl_multi_add_handle(m->curl, c->easy);
+	curl_multi_add_handle(b->multi.curl, c->easy);
 }
 
-/* What whk-poll asks for. */
+/* What whk-poll asks for, but that nothing waits where there is nothing. */
 static void
-ask_for_messages(struct multi *m, struct connection *c, const char *queue)
+ask_for_messages(struct bench *b, struct connection *c)
 {
 	snprintf(c->request, sizeof(c->request),
 	    "{\"QueueUrl\":\"%s\",\"MaxNumberOfMessages\":10,"
-	    "\"WaitTimeSeconds\":1,\"MessageAttributeNames\":[\"All\"],"
+	    "\"WaitTimeSeconds\":0,\"MessageAttributeNames\":[\"All\"],"
 	    "\"AttributeNames\":[\"SentTimestamp\","
 	    "\"ApproximateReceiveCount\",\"MessageGroupId\"]}",
-	    queue);
-	ask(m, c, receive);
+	    b->f.url);
+	ask(b, c, b->receive);
 }
 
 /* Deletes what the answer brought. Returns how many that is. */
 static long
-ask_to_delete(struct multi *m, struct connection *c, const char *queue)
+ask_to_delete(struct bench *b, struct connection *c)
 {
 	static const char key[] = "\"ReceiptHandle\"";
 	const char *at = c->answer, *end;
@@ -67,7 +72,7 @@ ask_to_delete(struct multi *m, struct connection *c, const char *queue)
 	long n = 0;
 
 	len = (size_t)snprintf(c->request, sizeof(c->request),
-	    "{\"QueueUrl\":\"%s\",\"Entries\":[", queue);
+	    "{\"QueueUrl\":\"%s\",\"Entries\":[", b->f.url);
 	while ((at = strstr(at, key)) != NULL) {
 		at = strchr(at + sizeof(key) - 1, '"');
 		end = at == NULL ? NULL : strchr(at + 1, '"');
@@ -82,9 +87,27 @@ ask_to_delete(struct multi *m, struct connection *c, const char *queue)
 	}
 	if (n > 0) {
 		snprintf(c->request + len, sizeof(c->request) - len, "]}");
-		ask(m, c, delete);
+		ask(b, c, b->delete);
 	}
 	return n;
+}
+
+/*
+ * What is next when an answer has come; nothing when all are taken, so that
+ * every request is answered and no message is lost on its way to us.
+ */
+static void
+next(struct bench *b, struct connection *c)
+{
+	b->f.ok += c->has;
+	c->has = c->has > 0 ? 0 : ask_to_delete(b, c);
+	b->taken += c->has;
+	if (c->has > 0)
+		return;
+	if (b->taken < b->f.count)
+		ask_for_messages(b, c);
+	else
+		b->busy--;
 }
 
 static struct curl_slist *
@@ -97,50 +120,45 @@ headers(const char *target)
 }
 
 static void
-new_connection(struct multi *m, const struct figures *f)
+begin(struct bench *b)
 {
 	struct connection *c = calloc(1, sizeof(*c));
 
 	if (c == NULL)
 		figures_die("no memory");
-	c->size = TEN * ((size_t)f->body_len * 2 + 4096);
+	c->size = TEN * ((size_t)b->f.body_len * 2 + 4096);
 	c->answer = malloc(c->size);
 	if (c->answer == NULL)
 		figures_die("no memory");
-	c->easy = multi_easy(f->url, NULL);
+	c->easy = multi_easy(b->f.url, NULL);
 	curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, on_answer);
 	curl_easy_setopt(c->easy, CURLOPT_WRITEDATA, c);
 	curl_easy_setopt(c->easy, CURLOPT_PRIVATE, c);
-	ask_for_messages(m, c, f->url);
+	ask_for_messages(b, c);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct figures f = {.name = "take"};
-	struct multi m;
+	struct bench b = {.f.name = "take"};
+	struct connection *c;
 	CURL *easy;
 	long status;
 
-	figures_begin(&f, argc, argv);
-	multi_init(&m, f.in_flight);
-	receive = headers("x-amz-target: AmazonSQS.ReceiveMessage");
-	delete = headers("x-amz-target: AmazonSQS.DeleteMessageBatch");
-	for (long i = 0; i < f.in_flight; i++)
-		new_connection(&m, &f);
-	while (f.ok < f.count) {
-		multi_turn(&m, INFINITY);
-		while ((easy = multi_done(&m, &status)) != NULL) {
-			struct connection *c;
-
-			curl_easy_getinfo(easy, CURLINFO_PRIVATE, &c);
+	figures_begin(&b.f, argc, argv);
+	multi_init(&b.multi, b.f.in_flight);
+	b.receive = headers("x-amz-target: AmazonSQS.ReceiveMessage");
+	b.delete = headers("x-amz-target: AmazonSQS.DeleteMessageBatch");
+	for (; b.busy < b.f.in_flight; b.busy++)
+		begin(&b);
+	while (b.busy > 0) {
+		multi_turn(&b.multi, INFINITY);
+		while ((easy = multi_done(&b.multi, &status)) != NULL) {
 			if (status != 200)
 				figures_die("the queue refused");
-			f.ok += c->has;
-			c->has = c->has > 0 ? 0 : ask_to_delete(&m, c, f.url);
-			if (c->has == 0)
-				ask_for_messages(&m, c, f.url);
+			curl_easy_getinfo(easy, CURLINFO_PRIVATE, &c);
+			next(&b, c);
 		}
 	}
-	return figures_end(&f);
+	return figures_end(&b.f);
 }
