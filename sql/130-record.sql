@@ -93,7 +93,13 @@ BEGIN
 	INTO held, tids, outcomes, nexts
 	FROM whk.judge(events, times, webhooks, attempts, leases, statuses,
 		errors, retry_afters, spread, now) j;
-	fresh := whk.unrecorded(events, webhooks, ats, attempts);
+	-- A row that is held has no such attempt on record: that would have
+	-- moved it. So a look is needed only after a reply that was lost.
+	IF whk.all_held(held, tids) THEN
+		fresh := array_fill(true, ARRAY[cardinality(events)]);
+	ELSE
+		fresh := whk.unrecorded(events, webhooks, ats, attempts);
+	END IF;
 	IF 'cancelled' = ANY (outcomes) THEN
 		-- By the holder only: of others it is no news.
 		SELECT array_agg(i.fresh AND (i.held OR i.outcome <> 'cancelled')
@@ -135,10 +141,9 @@ BEGIN
 		SELECT min(x) INTO due FROM unnest(nexts) AS x;
 	END IF;
 
-	PERFORM whk.tally(webhooks, ats, statuses, errors, retry_afters,
-		outcomes, held, fresh, now);
+	due := least(due, whk.let_out(whk.tally(webhooks, ats, statuses, errors,
+		retry_afters, outcomes, held, fresh, now), webhooks, keys, now));
 	PERFORM whk.count_total(outcomes, fresh, totals, now);
-	due := least(due, whk.let_out(webhooks, keys, now));
 	IF due IS NOT NULL THEN
 		PERFORM whk.wake(due);
 	END IF;
@@ -163,6 +168,14 @@ BEGIN
 		ORDER BY i.n;
 	END IF;
 END
+$$;
+
+-- Whether each outcome of a batch holds a row, and none the same as another.
+CREATE OR REPLACE FUNCTION whk.all_held(held boolean[], tids tid[])
+RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT bool_and(i.held) AND count(DISTINCT i.tid) = count(*)
+	FROM unnest(held, tids) AS i(held, tid)
 $$;
 
 -- Which of the attempts are not on record yet, by place; a second mention in
@@ -213,8 +226,11 @@ BEGIN
 		FROM whk.pending q WHERE q.webhook = i.webhook
 			AND q.time = i.time AND q.event = i.event
 		FOR UPDATE) p ON true
+	-- Only a failure has to know the schedule.
 	LEFT JOIN LATERAL (SELECT x.schedule FROM whk.webhook x
-		WHERE x.id = i.webhook OFFSET 0) w ON true
+		WHERE x.id = i.webhook AND (i.error IS NOT NULL
+			OR i.status NOT BETWEEN 200 AND 299)
+		OFFSET 0) w ON true
 	CROSS JOIN LATERAL (SELECT coalesce(p.next_at = i.lease
 		AND p.attempt = i.attempt, false) AS held) h
 	CROSS JOIN LATERAL (SELECT coalesce(w.schedule,
@@ -226,13 +242,16 @@ $$;
 
 -- Counts outcomes at their webhooks, whose locks the caller holds, and moves
 -- breaker, throttle and disabling. Only what is fresh counts; "bad" is what
--- failed after the last success of the batch.
+-- failed after the last success of the batch. Gives the webhooks that
+-- let_out() has something to do for; null for none.
 CREATE OR REPLACE FUNCTION whk.tally(webhooks bigint[], ats timestamptz[],
 	statuses int[], errors text[], retry_afters bigint[], outcomes text[],
 	held boolean[], fresh boolean[], now timestamptz)
-RETURNS void
+RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
+DECLARE
+	open bigint[];
 BEGIN
 	WITH input AS (
 		SELECT i.*, i.error IS NULL AND i.status
@@ -285,56 +304,61 @@ BEGIN
 			FROM whk.webhook x WHERE x.id = s.webhook OFFSET 0) o
 		CROSS JOIN LATERAL (SELECT (s.bad + CASE WHEN s.good > 0
 			THEN 0 ELSE o.failures END)::int AS failures) c
+	), counted AS (
+		UPDATE whk.webhook w SET
+			delivered = w.delivered + f.good,
+			retried = w.retried + f.retried,
+			failed = w.failed + f.failed,
+			cancelled = w.cancelled + f.cancelled,
+			last_at = coalesce((f.last).at, w.last_at),
+			last_status = CASE WHEN f.last IS NULL THEN w.last_status
+				ELSE (f.last).status END,
+			last_error = CASE WHEN f.last IS NULL THEN w.last_error
+				ELSE (f.last).error END,
+			failures = f.failures,
+			failing_since = CASE WHEN f.failures = 0 THEN NULL
+				WHEN f.good > 0 THEN f.bad_since
+				ELSE coalesce(w.failing_since, f.bad_since) END,
+			blocks = CASE WHEN f.shut THEN w.blocks + 1
+				WHEN f.good > 0 THEN 0 ELSE w.blocks END,
+			blocked_until = CASE
+				WHEN f.shut AND f.throttled THEN now
+					+ coalesce(f.retry_after,
+					whk.block_time('5 s', w.blocks))
+				WHEN f.shut THEN now + whk.block_time('30 s', w.blocks)
+				WHEN f.good > 0 AND f.bad = 0 THEN NULL
+				ELSE w.blocked_until END,
+			disabled_at = CASE WHEN f.gone OR f.hopeless
+				THEN coalesce(w.disabled_at, now) ELSE w.disabled_at END,
+			disabled_why = CASE WHEN f.gone THEN '410 Gone'
+				WHEN f.hopeless THEN coalesce(w.disabled_why,
+					'nothing but failures for 5 days')
+				ELSE w.disabled_why END,
+			backlog = w.backlog OR f.parked,
+			probe_at = CASE WHEN f.parked AND NOT w.backlog
+				THEN whk.probe_time(w, now) ELSE w.probe_at END,
+			rated_at = now,
+			good_1 = whk.faded(w.good_1, w.rated_at, now, 1) + f.good,
+			good_5 = whk.faded(w.good_5, w.rated_at, now, 5)
+				+ f.good / 5.0,
+			good_60 = whk.faded(w.good_60, w.rated_at, now, 60)
+				+ f.good / 60.0,
+			bad_1 = whk.faded(w.bad_1, w.rated_at, now, 1) + f.all_bad,
+			bad_5 = whk.faded(w.bad_5, w.rated_at, now, 5)
+				+ f.all_bad / 5.0,
+			bad_60 = whk.faded(w.bad_60, w.rated_at, now, 60)
+				+ f.all_bad / 60.0,
+			unparked = greatest(0, w.unparked - f.ended),
+			room = CASE WHEN w.backlog THEN greatest(0, least(2 * f.good,
+				4 * w.max_in_flight - greatest(0, w.unparked - f.ended)))
+				ELSE 0 END
+		FROM fate f
+		WHERE w.ctid = f.tid
+		RETURNING w.id, w.ordered OR w.room > 0
+			OR whk.gone(w.disabled_why) AS open
 	)
-	UPDATE whk.webhook w SET
-		delivered = w.delivered + f.good,
-		retried = w.retried + f.retried,
-		failed = w.failed + f.failed,
-		cancelled = w.cancelled + f.cancelled,
-		last_at = coalesce((f.last).at, w.last_at),
-		last_status = CASE WHEN f.last IS NULL THEN w.last_status
-			ELSE (f.last).status END,
-		last_error = CASE WHEN f.last IS NULL THEN w.last_error
-			ELSE (f.last).error END,
-		failures = f.failures,
-		failing_since = CASE WHEN f.failures = 0 THEN NULL
-			WHEN f.good > 0 THEN f.bad_since
-			ELSE coalesce(w.failing_since, f.bad_since) END,
-		blocks = CASE WHEN f.shut THEN w.blocks + 1
-			WHEN f.good > 0 THEN 0 ELSE w.blocks END,
-		blocked_until = CASE
-			WHEN f.shut AND f.throttled THEN now
-				+ coalesce(f.retry_after,
-				whk.block_time('5 s', w.blocks))
-			WHEN f.shut THEN now + whk.block_time('30 s', w.blocks)
-			WHEN f.good > 0 AND f.bad = 0 THEN NULL
-			ELSE w.blocked_until END,
-		disabled_at = CASE WHEN f.gone OR f.hopeless
-			THEN coalesce(w.disabled_at, now) ELSE w.disabled_at END,
-		disabled_why = CASE WHEN f.gone THEN '410 Gone'
-			WHEN f.hopeless THEN coalesce(w.disabled_why,
-				'nothing but failures for 5 days')
-			ELSE w.disabled_why END,
-		backlog = w.backlog OR f.parked,
-		probe_at = CASE WHEN f.parked AND NOT w.backlog
-			THEN whk.probe_time(w, now) ELSE w.probe_at END,
-		rated_at = now,
-		good_1 = whk.faded(w.good_1, w.rated_at, now, 1) + f.good,
-		good_5 = whk.faded(w.good_5, w.rated_at, now, 5)
-			+ f.good / 5.0,
-		good_60 = whk.faded(w.good_60, w.rated_at, now, 60)
-			+ f.good / 60.0,
-		bad_1 = whk.faded(w.bad_1, w.rated_at, now, 1) + f.all_bad,
-		bad_5 = whk.faded(w.bad_5, w.rated_at, now, 5)
-			+ f.all_bad / 5.0,
-		bad_60 = whk.faded(w.bad_60, w.rated_at, now, 60)
-			+ f.all_bad / 60.0,
-		unparked = greatest(0, w.unparked - f.ended),
-		room = CASE WHEN w.backlog THEN greatest(0, least(2 * f.good,
-			4 * w.max_in_flight - greatest(0, w.unparked - f.ended)))
-			ELSE 0 END
-	FROM fate f
-	WHERE w.ctid = f.tid;
+	SELECT array_agg(c.id) FILTER (WHERE c.open) INTO open FROM counted c;
+	RETURN open;
 END
 $$;
 
@@ -356,7 +380,8 @@ $$;
 CREATE OR REPLACE FUNCTION whk.time_bucket(us int) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 	SELECT CASE WHEN us <= 100 THEN 1
-		ELSE least(40, ceil(2 * ln(us / 100.0) / ln(2)))::int END
+		ELSE least(40, ceil(2 * ln(us / 100.0::double precision)
+			/ ln(2::double precision) - 1e-9))::int END
 $$;
 
 -- Counts the outcomes of a batch that are fresh in the figures for all
@@ -408,19 +433,19 @@ BEGIN
 END
 $$;
 
--- Lets go what the outcomes of a batch make room for, at webhooks whose locks
--- the caller holds: parked rows, the next of a key; or cancels what is pending
--- for a webhook that is gone. Gives the earliest time at which a row is due.
-CREATE OR REPLACE FUNCTION whk.let_out(webhooks bigint[], keys text[],
-	now timestamptz)
+-- Lets go what the outcomes of a batch make room for at the open ones of its
+-- webhooks, whose locks the caller holds: parked rows, the next of a key; or
+-- cancels what is pending for a webhook that is gone. Gives the earliest time
+-- at which a row is due.
+CREATE OR REPLACE FUNCTION whk.let_out(open bigint[], webhooks bigint[],
+	keys text[], now timestamptz)
 RETURNS timestamptz
 LANGUAGE plpgsql AS $$
 DECLARE
 	hook whk.webhook;
 	due timestamptz;
 BEGIN
-	FOR hook IN SELECT w.* FROM whk.webhook w WHERE w.id = ANY (webhooks)
-		AND (w.ordered OR w.room > 0 OR whk.gone(w.disabled_why))
+	FOR hook IN SELECT w.* FROM whk.webhook w WHERE w.id = ANY (open)
 		ORDER BY w.id
 	LOOP
 		IF whk.gone(hook.disabled_why) THEN

@@ -291,8 +291,10 @@ RETURNS TABLE (id bigint, url text, headers text, content_type text,
 	blocked_ms bigint, secrets text)
 LANGUAGE sql STABLE AS $$
 	SELECT w.id, w.url,
-		(SELECT string_agg(h.key || ': ' || h.value, E'\n' ORDER BY h.key)
-			FROM jsonb_each_text(w.headers) h),
+		CASE WHEN w.headers <> '{}' THEN (
+			SELECT string_agg(h.key || ': ' || h.value, E'\n'
+				ORDER BY h.key)
+			FROM jsonb_each_text(w.headers) h) END,
 		w.content_type, w.timeout_ms, w.max_in_flight,
 		w.paused_at IS NOT NULL OR w.disabled_at IS NOT NULL,
 		whk.gone(w.disabled_why), whk.ms(w.blocked_until),
