@@ -78,8 +78,10 @@ is "$(sql "SELECT to_regclass('whk.event_$(date -u +%Y%m%d)') IS NULL")" f \
 
 # --- other functions ---------------------------------------------------------
 
-# One that gives something else, and one of the name with other arguments.
-sql "DROP FUNCTION whk.hello();
+# One that gives something else, one of the name with other arguments, and
+# those of an extension, which come to lie here where the user is named whk.
+sql "CREATE EXTENSION pgcrypto SCHEMA whk;
+	DROP FUNCTION whk.hello();
 	CREATE FUNCTION whk.hello() RETURNS text LANGUAGE sql AS 'SELECT ''x''';
 	CREATE FUNCTION whk.upkeep() RETURNS int LANGUAGE sql AS 'SELECT 1';
 	UPDATE whk.meta SET functions = 'others'"
@@ -88,6 +90,9 @@ err_is "whk-init: schema whk: version $steps, functions renewed" "it says so"
 is "$(sql "SELECT version FROM whk.hello()")" "$steps" "they are ours again"
 is "$(sql "SELECT count(*) FROM pg_proc WHERE proname = 'upkeep'")" 1 \
 	"none is left over"
+is "$(sql "SELECT whk.digest('', 'md5') IS NOT NULL")" t \
+	"the extension is whole"
+sql "DROP EXTENSION pgcrypto"
 sql "SELECT FROM whk.add('[{\"url\":\"http://h/2\",\"secret\":\"s\"}]')"
 is "$(sql "SELECT count(*) FROM whk.route")" 2 "the triggers are at work"
 
