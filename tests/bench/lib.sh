@@ -13,7 +13,7 @@
 #
 # Settings, from the environment; ./run says what they mean:
 #
-#	$COUNT $SMOKE $SCALE $MINUTES $OUT
+#	$COUNT $SMOKE $SCALE $OUT
 #
 # Saying:
 #
@@ -27,19 +27,18 @@
 #	rate NAME EVENTS SECONDS [KEY VALUE]...
 #	                             a figure in events/s and as a ratio to the
 #	                             yardstick
-#	latencies NAME LINE          the figures of a line of ./latency
+#	latencies NAME LINE [LINE]   the figures of a line of ./latency, beside
+#	                             those of another
 #
 # Measuring:
 #
 #	calc FORMAT EXPRESSION       arithmetic, as awk has it
+#	either SMOKE FULL            prints the one for the run that it is
 #	timed COMMAND...             runs it, which must succeed; $took seconds
-#	lines_of N COMMAND...        the same, a pipeline that goes on for ever,
-#	                             until it has printed N lines
-#	cpu_of COMMAND...            for pipelines under timed: runs it, its CPU
-#	                             time to $T/COMMAND.cpu
+#	cpu_of COMMAND...            runs it and writes down its CPU time
 #	cpu_used COMMAND             that time, in seconds
-#	postgres_cpu                 CPU seconds of PostgreSQL until now, all of
-#	                             its processes, those that ended too
+#	cpu_now PID                  CPU seconds until now of a process and all
+#	                             that it started, those that ended too
 #	peak_kib PID                 the most memory that it has had
 #	rss_kib PID                  what it has now
 #	share_kib PID...             what they have now, pages that they share
@@ -72,13 +71,19 @@
 
 . "$(dirname "$0")/../lib.sh"
 
-COUNT=${COUNT:-$([ -n "${SMOKE:-}" ] && echo 500 || echo 50000)}
-SCALE=${SCALE:-1}
 OUT=${OUT:-/dev/null}
 tools=$BUILD/tests/bench
 case_name=${0##*/}
 recorded=0 columns=''
 export WHK_TEST_FSYNC=on WHK_LEASE=3600
+
+either() {
+	if [ -n "${SMOKE:-}" ]; then echo "$1"; else echo "$2"; fi
+}
+
+COUNT=${COUNT:-$(either 500 50000)}
+SCALE=${SCALE:-$(either 0.002 1)}
+export SCALE
 
 # --- saying ----------------------------------------------------------------
 
@@ -119,7 +124,10 @@ rate() {
 
 latencies() {
 	for latency in p50 p99 p99.9 max; do
-		figure "$1: $latency" "$(echo "$2" | jq ".\"$latency\"")" ms \
+		latency_ms=$(echo "$2" | jq ".\"$latency\"")
+		figure "$1: $latency" "$latency_ms" ms \
+			${3:+ratio "$(echo "$3" |
+				jq "$latency_ms / .\"$latency\" * 1000 | round / 1000")"} \
 			events "$(echo "$2" | jq .events)" \
 			per_second "$(echo "$2" | jq .per_second)" \
 			sender_late_ms "$(echo "$2" | jq .late)"
@@ -145,23 +153,6 @@ timed() {
 	took=$(calc %.3f "$(now) - $timed_begin")
 }
 
-lines_of() {
-	lines=$1
-	shift
-	mkfifo "$T/lines_of"
-	timed_begin=$(now)
-	"$@" >"$T/lines_of" 2>"$T/timed.err" &
-	lines_pid=$!
-	head -n "$lines" <"$T/lines_of" >"$T/lines_of.out"
-	took=$(calc %.3f "$(now) - $timed_begin")
-	stop_all "$lines_pid"
-	rm "$T/lines_of"
-	[ "$(wc -l <"$T/lines_of.out")" = "$lines" ] || {
-		cat "$T/timed.err" >&2
-		die "less than $lines lines: $*"
-	}
-}
-
 cpu_of() {
 	/usr/bin/time -f '%U + %S' -o "$T/$1.cpu" "$@"
 }
@@ -171,8 +162,8 @@ cpu_used() {
 }
 
 # What ended is in its parent's times of children.
-postgres_cpu() {
-	for process in $postgres_pid $(descendants "$postgres_pid"); do
+cpu_now() {
+	for process in $1 $(descendants "$1"); do
 		sed 's/.*) //' "/proc/$process/stat"
 	done 2>/dev/null | awk -v hz="$(getconf CLK_TCK)" '
 		{ ticks += $12 + $13 + $14 + $15 } END { print ticks / hz }'
