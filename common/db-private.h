@@ -9,8 +9,11 @@
 
 /* What db.c and db-queue.c share. */
 
-/* The question that every connection begins with. */
-extern const char db_hello[];
+/*
+ * What every connection begins with: that the server shall look after it as
+ * this end does, and the question who it is.
+ */
+extern const char db_watch[], db_hello[];
 
 /* Keywords and values for PQconnectStartParams(), ended by NULL. */
 #define DB_KEYWORDS 16

@@ -277,6 +277,7 @@ greet(struct db *db)
 
 	PQsetnonblocking(db->conn, 1);
 	if (PQenterPipelineMode(db->conn) != 1 ||
+	    own_call(db, db_watch) == -1 ||
 	    (db->listen[0] != '\0' && own_call(db, db->listen) == -1) ||
 	    ask_clock(db) == -1) {
 		err_temporary(&e, "out of memory");

@@ -6,6 +6,16 @@
 #include "db.h"
 #include "schema.h"
 
+/*
+ * Else the server would keep the connection of a host that is cut off, with
+ * all that it has locked, for hours.
+ */
+const char db_watch[] =
+    "SELECT set_config('tcp_keepalives_idle', '10', false), "
+    "set_config('tcp_keepalives_interval', '5', false), "
+    "set_config('tcp_keepalives_count', '3', false), "
+    "set_config('tcp_user_timeout', '30000', false)";
+
 const char db_hello[] = "SELECT version, now_ms, encoding FROM whk.hello()";
 
 void
@@ -134,6 +144,15 @@ db_check_hello(const PGresult *r, struct err *e)
 	return 0;
 }
 
+static int
+watch(PGconn *c, struct err *e)
+{
+	PGresult *r = db_query(c, db_watch, NULL, e);
+
+	PQclear(r);
+	return r == NULL ? -1 : 0;
+}
+
 /* Asks the greeting and judges the answer. */
 static int
 greet(PGconn *c, struct err *e)
@@ -174,7 +193,7 @@ db_open(const char *program, bool any_schema, struct err *e)
 		return NULL;
 	}
 	PQsetNoticeReceiver(c, no_notice, NULL);
-	if (!any_schema && greet(c, e) == -1) {
+	if (watch(c, e) == -1 || (!any_schema && greet(c, e) == -1)) {
 		PQfinish(c);
 		return NULL;
 	}
