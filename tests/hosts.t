@@ -125,5 +125,11 @@ status_is 0 "both its pipelines do"
 diag "$(($(came) - $(different))) of $(different) came twice"
 is "$(sql "SELECT count(DISTINCT event) FROM whk.attempt
 	WHERE outcome = 'delivered'")" $((events + 100)) "all are on record"
+# The figures that the page says are to be watched.
+sed -n '/^\.Ss Many machines/,/^\.Ss Leases/s/^whk-stat /&/p' \
+	"$TOP/man/whk.7" >checks
+is "$(wc -l <checks | tr -d ' ')" 3 "the page has checks"
+exits 0 "which pass" sh -e checks
+out_is '' "without a word"
 
 done_testing
