@@ -38,8 +38,8 @@ static const struct cli_option option_table[] = {
 	"those that are active, paused, blocked or disabled", NULL, 0, 0},
     {'j', "json", NULL, CLI_FLAG, AT(json), "print webhook lines", NULL, 0, 0},
     {0, "complete", "KIND", CLI_STRING, AT(complete),
-	"for shells: print each webhook, type or pattern that begins with ID",
-	NULL, 0, 0},
+	"for shells: print webhooks, types or events that begin with ID", NULL,
+	0, 0},
 };
 
 static const struct cli cli = {
@@ -100,9 +100,10 @@ static int
 check_complete(const char *kind, char **operands, int count, struct err *e)
 {
 	if (strcmp(kind, "webhook") != 0 && strcmp(kind, "type") != 0 &&
-	    strcmp(kind, "pattern") != 0)
+	    strcmp(kind, "pattern") != 0 && strcmp(kind, "event") != 0)
 		return err_set(e,
-		    "--complete: '%.100s' is none of webhook, type, pattern",
+		    "--complete: '%.100s' is none of webhook, type, pattern, "
+		    "event",
 		    kind);
 	if (count > 1)
 		return err_set(e, "--complete: one word at a time");

@@ -25,7 +25,7 @@ static const struct cli_option option_table[] = {
 	"go on: print new attempts as they are recorded", NULL, 0, 0},
     {'w', "webhook", "ID", CLI_INT | CLI_WEBHOOK, OPT(webhook),
 	"at this webhook", NULL, 1, INT64_MAX},
-    {'e', "event", "ID", CLI_STRING, OPT(event),
+    {'e', "event", "ID", CLI_STRING | CLI_EVENT, OPT(event),
 	"of this event, by its id or the beginning of it", NULL, 0, 0},
     {'t', "type", "PATTERN", CLI_LIST | CLI_PATTERN, OPT(types),
 	"of events of this type; may be repeated", NULL, 0, 0},
@@ -61,6 +61,7 @@ static const struct cli cli = {
     .options = option_table,
     .count = sizeof(option_table) / sizeof(option_table[0]),
     .max_operands = 3,
+    .operand = CLI_EVENT,
 };
 
 int

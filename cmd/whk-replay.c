@@ -22,7 +22,8 @@
 #define OPT(field) offsetof(struct options, field)
 
 static const struct cli_option options[] = {
-    {'e', "event", "ID", CLI_STRING, OPT(event), "of this event", NULL, 0, 0},
+    {'e', "event", "ID", CLI_STRING | CLI_EVENT, OPT(event), "of this event",
+	NULL, 0, 0},
     {'w', "webhook", "ID", CLI_INT | CLI_WEBHOOK, OPT(webhook),
 	"of this webhook", NULL, 1, INT64_MAX},
     {'s', "since", "TIME", CLI_STRING, OPT(since),

@@ -60,6 +60,8 @@ kind(enum cli_type type)
 		return "type";
 	case CLI_PATTERN:
 		return "pattern";
+	case CLI_EVENT:
+		return "event";
 	default:
 		return NULL;
 	}
@@ -92,7 +94,7 @@ static void
 bash_arguments(const struct cli *cli, FILE *out)
 {
 	static const enum cli_type things[] = {
-	    CLI_WEBHOOK, CLI_TYPE, CLI_PATTERN};
+	    CLI_WEBHOOK, CLI_TYPE, CLI_PATTERN, CLI_EVENT};
 
 	if (print_patterns(cli, out, true, 0))
 		fputs(") return ;;\n", out);
@@ -137,13 +139,25 @@ asks(const struct cli *cli)
 	return any;
 }
 
+/*
+ * The word is looked for in the line itself: what bash calls one ends at ":"
+ * and "=" too, and only what is behind the last of these is replaced.
+ */
 static void
 bash(const struct cli *cli, FILE *out)
 {
 	print_function(out, cli->name);
-	fputs("() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} of\n"
+	fputs("() {\n"
+	      "\tlocal line=${COMP_LINE:0:COMP_POINT} cur pre= opt of words\n"
+	      "\tcur=${line##*[[:space:]]}\n"
+	      "\tread -ra words <<<\"${line%\"$cur\"}\"\n"
+	      "\topt=${words[-1]}\n"
+	      "\tlocal cut=${cur%\"${cur##*[\"$COMP_WORDBREAKS\"]}\"}\n"
+	      "\tif [[ $cur == --*=* ]]; then\n"
+	      "\t\topt=${cur%%=*} pre=${cur%%=*}= cur=${cur#*=}\n"
+	      "\tfi\n"
 	      "\tCOMPREPLY=()\n"
-	      "\tcase ${COMP_WORDS[COMP_CWORD-1]} in\n",
+	      "\tcase $opt in\n",
 	    out);
 	bash_arguments(cli, out);
 	bash_word(cli, out);
@@ -152,6 +166,8 @@ bash(const struct cli *cli, FILE *out)
 		fputs("\tcompopt +o default\n"
 		      "\tmapfile -t COMPREPLY < "
 		      "<(whk-list --complete $of -- \"$cur\" 2>/dev/null)\n"
+		      "\tCOMPREPLY=(\"${COMPREPLY[@]/#/$pre}\")\n"
+		      "\tCOMPREPLY=(\"${COMPREPLY[@]#\"$cut\"}\")\n"
 		      "\tCOMPREPLY=(\"${COMPREPLY[@]//\\*/\\\\*}\")\n",
 		    out);
 	fputs("}\ncomplete -o default -F ", out);
@@ -174,19 +190,22 @@ zsh_action(enum cli_type type, const char *what, FILE *out)
 		fputs(is_file(what) ? "_files" : " ", out);
 }
 
-/* '(-q --queue)'{-q,--queue}'[help]:URL:' */
+/* '(-q --queue)'{-q+,--queue=}'[help]:URL:' */
 static void
 zsh_option(const struct cli_option *o, FILE *out)
 {
 	const char *star = cli_form(o) == CLI_LIST ? "*" : "";
+	const char *plus = o->type == CLI_FLAG ? "" : "+";
+	const char *is = o->type == CLI_FLAG ? "" : "=";
 
 	if (o->letter == 0)
-		fprintf(out, " \\\n\t'%s--%s", star, o->name);
+		fprintf(out, " \\\n\t'%s--%s%s", star, o->name, is);
 	else if (*star != '\0')
-		fprintf(out, " \\\n\t'*'{-%c,--%s}'", o->letter, o->name);
+		fprintf(out, " \\\n\t'*'{-%c%s,--%s%s}'", o->letter, plus,
+		    o->name, is);
 	else
-		fprintf(out, " \\\n\t'(-%c --%s)'{-%c,--%s}'", o->letter,
-		    o->name, o->letter, o->name);
+		fprintf(out, " \\\n\t'(-%c --%s)'{-%c%s,--%s%s}'", o->letter,
+		    o->name, o->letter, plus, o->name, is);
 	fputc('[', out);
 	print_escaped(out, o->help, "[]\\");
 	fputc(']', out);

@@ -26,6 +26,7 @@ enum cli_type {
 	CLI_WEBHOOK = 1 << 4, /* a webhook's id */
 	CLI_TYPE = 2 << 4,    /* an event's type */
 	CLI_PATTERN = 3 << 4, /* an event's type or a pattern of types */
+	CLI_EVENT = 4 << 4,   /* an event's id */
 };
 
 struct cli_option {

@@ -40,9 +40,9 @@ LANGUAGE sql STABLE AS $$
 	SELECT pattern FROM pair
 $$;
 
--- The types of the newest events: those in the last pages of the partitions
--- of this day and the last, and of the default one.
-CREATE OR REPLACE FUNCTION whk.some_types(pages int DEFAULT 200,
+-- A column of the newest events: those in the last pages of the partitions of
+-- this day and the last, and of the default one.
+CREATE OR REPLACE FUNCTION whk.newest(col text, pages int,
 	now timestamptz DEFAULT clock_timestamp())
 RETURNS SETOF text
 LANGUAGE plpgsql STABLE AS $$
@@ -58,16 +58,29 @@ BEGIN
 		CONTINUE WHEN to_regclass('whk.' || part) IS NULL;
 		first := pg_relation_size('whk.' || part)
 			/ current_setting('block_size')::int - pages;
-		RETURN QUERY EXECUTE format('SELECT DISTINCT e.type
-			FROM whk.%I e WHERE e.ctid >= %L', part,
+		RETURN QUERY EXECUTE format('SELECT DISTINCT e.%I
+			FROM whk.%I e WHERE e.ctid >= %L', col, part,
 			format('(%s,0)', greatest(first, 0)));
 	END LOOP;
 END
 $$;
 
+-- Up to max ids of events from prefix on, which is not empty, by the index.
+CREATE OR REPLACE FUNCTION whk.some_events(prefix text, max int)
+RETURNS SETOF text
+LANGUAGE plpgsql STABLE SET jit = off SET enable_seqscan = off
+SET enable_sort = off AS $$
+BEGIN
+	RETURN QUERY SELECT e.id FROM whk.event e
+	WHERE e.id >= prefix AND e.id < prefix || '~'
+	ORDER BY e.id LIMIT max;
+END
+$$;
+
 -- At most max words of a kind that begin with prefix: ids of webhooks, types
--- of events that have been or that webhooks name, or types and patterns. What
--- a shell would take for more than a word is left out: types come from others.
+-- of events that have been or that webhooks name, or types and patterns, ids
+-- of events. What a shell would take for more than a word, or for an option,
+-- is left out: types come from others.
 CREATE OR REPLACE FUNCTION whk.complete(kind text, prefix text, max int)
 RETURNS SETOF text
 LANGUAGE plpgsql STABLE AS $$
@@ -77,11 +90,19 @@ BEGIN
 	ELSIF kind IN ('type', 'pattern') THEN
 		RETURN QUERY SELECT DISTINCT t COLLATE "C"
 		FROM (SELECT whk.some_patterns(prefix) AS t
-			UNION ALL SELECT whk.some_types()) x
+			UNION ALL SELECT whk.newest('type', 200)) x
 		WHERE starts_with(t, prefix)
 			AND t ~ '^[[:alnum:]_*][[:alnum:]_.:/@+*-]*$'
 			AND (kind = 'pattern' OR strpos(t, '*') = 0)
 		ORDER BY 1 LIMIT max;
+	ELSIF kind = 'event' THEN
+		RETURN QUERY SELECT x.id FROM (
+			SELECT n.id FROM whk.newest('id', 10) n(id)
+			WHERE starts_with(n.id, prefix) LIMIT max / 2) x
+		WHERE x.id !~ '^-'
+		UNION SELECT y.id FROM whk.some_events(prefix, max / 2) y(id)
+		WHERE prefix !~ '^-?$'
+		ORDER BY 1;
 	END IF;
 END
 $$;

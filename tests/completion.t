@@ -9,9 +9,10 @@ for i in $(seq 12); do
 	echo "{\"url\":\"http://h/$i\",\"events\":[\"order.paid\",\"user.*\"]}"
 done | whk-add - >"$T/out" 2>"$T/err"
 sql "INSERT INTO whk.event (id, time, type, accepted_at)
-	SELECT 'e' || n, now(), t, now()
-	FROM unnest(ARRAY['order.sent', 'x.y', '\$(touch bad)', '-x', 'a b'])
-		WITH ORDINALITY AS x(t, n)"
+	SELECT id, now() - d * interval '1 day', t, now()
+	FROM (VALUES ('e1', 'order.sent', 0), ('e2', 'x.y', 0),
+		('msg_a1', '\$(touch bad)', 0), ('msg_b2', '-x', 400),
+		('-x', 'a b', 0), ('f_1', 'user:new', 0)) x(id, t, d)"
 
 # --- the provider ------------------------------------------------------------
 
@@ -29,15 +30,21 @@ gives '12' webhook 12
 for none in 13 0 01 x '1 ' ' 1' -1 99999999999999999999; do
 	gives '' webhook -- "$none"
 done
-gives 'order.paid order.sent x.y' type
+gives 'order.paid order.sent user:new x.y' type
 gives 'order.sent' type order.s
-gives '' type user
-gives 'user.*' pattern us
-gives 'order.paid order.sent user.* x.y' pattern
+gives 'user:new' type user
+gives 'user.* user:new' pattern us
+gives 'order.paid order.sent user.* user:new x.y' pattern
+gives 'e1 e2 f_1 msg_a1 msg_b2' event
+gives 'e1 e2' event e
+gives 'msg_a1 msg_b2' event msg
+gives 'msg_b2' event msg_b2
+gives '' event -- -
+gives '' event 'e '
 gives '' type -- -
 gives '' type 'a '
 exits 2 "no such kind" whk-list --complete tenant
-err_like "'tenant' is none of webhook, type, pattern" "it is named"
+err_like "'tenant' is none of webhook, type, pattern, event" "it is named"
 exits 2 "two words" whk-list --complete webhook 1 2
 
 sql "INSERT INTO whk.webhook (id, url) VALUES (9223372036854775807, 'http://h'),
@@ -55,37 +62,53 @@ is "$(whk-list --complete webhook 5 | wc -l)" 100 "a hundred at the most"
 cat >"$T/bash" <<'END'
 compopt() { :; }
 . <("$1" --completion bash)
-COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+COMP_LINE=$* COMP_POINT=${#COMP_LINE} COMP_WORDBREAKS=$' \t\n"\'@><=;|&(:'
 _${1//-/_} "$1"
 printf '%s\n' "${COMPREPLY[@]}"
 END
 
-# The line that zsh makes of PROGRAM WORD... and a Tab, at a terminal.
+# The line that a shell makes of PROGRAM WORD... and a Tab, at a terminal.
 mkdir "$T/functions"
-cat >"$T/zsh" <<'END'
+cat >"$T/bashrc" <<'END'
+PS1=
+show() { printf '%s\n' "$READLINE_LINE" >new; mv new line; }
+bind -x '"\C-t": show'
+END
+cat >"$T/type" <<'END'
 zmodload zsh/zpty
-zpty -b z "TERM=dumb zsh -f -i"
-zpty -w z 'PS1=; fpath=(functions $fpath); autoload -Uz compinit
-	compinit -u -D; show() { print -r -- "$BUFFER" >new; mv new line }
-	zle -N show; bindkey "^X" show; print >ready'
-wait() { until [[ -e $1 ]] || ((i++ > 500)) { zpty -r -t z x; sleep 0.02 } }
+shell=$1
+shift
+if [[ $shell = zsh ]] {
+	zpty -b t "TERM=dumb zsh -f -i"
+	zpty -w t 'PS1=; fpath=(functions $fpath); autoload -Uz compinit
+		compinit -u -D; show() { print -r -- "$BUFFER" >new; mv new line }
+		zle -N show; bindkey "^T" show; print >ready'
+} else {
+	zpty -b t "TERM=dumb bash --noprofile --rcfile bashrc -i"
+	zpty -w t ". functions/$1.bash; echo >ready"
+}
+wait() { until [[ -e $1 ]] || ((i++ > 500)) { zpty -r -t t x; sleep 0.02 } }
 wait ready
-zpty -w -n z "$*"$'\t\x18'
+zpty -w -n t "$*"$'\t\x14'
 wait line
 cat line
 END
 
-# completes LINE PROGRAM WORD...: in zsh.
+# completes LINE PROGRAM WORD...: in bash and in zsh.
 completes() {
 	completes_wanted=$1
 	shift
 	command -v zsh >/dev/null || {
-		skip "no zsh" "zsh: $*"
+		skip "no zsh" "zsh, and bash by it: $*"
 		return
 	}
 	"$1" --completion zsh >"$T/functions/_$1"
-	rm -f "$T/ready" "$T/line"
-	is "$(zsh -f "$T/zsh" "$@" 2>&1)" "$completes_wanted" "zsh: $*"
+	"$1" --completion bash >"$T/functions/$1.bash"
+	for shell in zsh bash; do
+		rm -f "$T/ready" "$T/line"
+		is "$(zsh -f "$T/type" $shell "$@" 2>&1)" "$completes_wanted" \
+			"$shell: $*"
+	done
 }
 
 bash_words() { bash "$T/bash" "$@" 2>"$T/err" | sort | paste -sd ' '; }
@@ -121,17 +144,29 @@ offers '11' whk-replay -w 11
 offers '11' whk-stat --webhook 11
 offers 'order.paid order.sent' whk-emit --type or
 offers 'order.sent' whk-list -t order.s
-offers 'user.*' whk-log --type us
-offers 'user.*' whk-replay -t us
-offers 'user.*' whk-add -e us
-offers 'user.*' whk-set 1 --event us
+offers 'user.* user:new' whk-log --type us
+offers 'user.* user:new' whk-replay -t us
+offers 'e1 e2' whk-log e
+offers 'e1 e2' whk-log --event e
+offers 'e1 e2' whk-replay -n -e e
+offers 'msg_a1 msg_b2' whk-log --raw msg
+offers 'user.* user:new' whk-add -e us
+offers 'user.* user:new' whk-set 1 --event us
 offers '' whk-log --event 1
 offers '' whk-add --content-type or
-is "$(bash_words whk-add -e us)" 'user.\*' "bash: no word that matches files"
+is "$(bash_words whk-add -e user.)" 'user.\*' "bash: no word that matches files"
 offers '--dry-run' whk-rm --dr
 completes 'whk-set 12 ' whk-set 12
 completes 'whk-set 13' whk-set 13
-completes 'whk-log --type user.\* ' whk-log --type us
+completes 'whk-log --type user.\* ' whk-log --type user.
+completes 'whk-log --webhook=12 ' whk-log --webhook=12
+completes 'whk-log --type=order.sent ' whk-log --type=order.s
+completes 'whk-log --why=9223372036854775807 ' whk-log --why=92233
+completes 'whk-log msg_a1 ' whk-log msg_a
+completes 'whk-log --event=msg_a1 ' whk-log --event=msg_a
+completes 'whk-log --type user:new ' whk-log --type user:
+completes 'whk-log --type=user:new ' whk-log --type=user:n
+completes 'whk-log --as-sent ' whk-log --as
 completes 'whk-list -t order.sent ' whk-list -t order.s
 
 # --- the time it takes -------------------------------------------------------
@@ -144,8 +179,8 @@ completes 'whk-list -t order.sent ' whk-list -t order.s
 		SELECT 'm' || n, now(), 't' || n % 500, repeat('b', 500), now()
 		FROM generate_series(1, 100000) n;
 	ANALYZE" 2>"$T/err"
-	for kind in webhook type pattern; do
-		for prefix in '' 1 t; do
+	for kind in webhook type pattern event; do
+		for prefix in '' 1 t m; do
 			for i in 1 2 3; do
 				command time -f %e whk-list --complete $kind \
 					-- $prefix 2>&1 >"$T/out"

@@ -292,8 +292,9 @@ test_completion(void **state)
 	assert_int_equal(0, parse("--completion=zsh", NULL));
 	assert_non_null(strstr(got.out, "#compdef whk-t\n"));
 	assert_non_null(strstr(
-	    got.out, "'(-u --url)'{-u,--url}'[the queue'\\''s URL]:URL: '"));
-	assert_non_null(strstr(got.out, "'--key-file[how large]:FILE:_files'"));
+	    got.out, "'(-u --url)'{-u+,--url=}'[the queue'\\''s URL]:URL: '"));
+	assert_non_null(
+	    strstr(got.out, "'--key-file=[how large]:FILE:_files'"));
 	assert_int_equal(0, parse("--completion=fish", NULL));
 	assert_non_null(strstr(got.out,
 	    "complete -c whk-t -s u -l url -x -d 'the queue'\\''s URL'"));
