@@ -21,19 +21,22 @@
 #	image NAME DIRECTORY    the same for an image of that name, or else made
 #	                        from the Dockerfile in DIRECTORY
 #	build_image NAME DIRECTORY  always made
-#	compose2                prints where a docker-compose 2 is, from Debian's
+#	add_address ADDRESS     this machine has the address until the test ends
+#	compose2                "docker compose" is docker-compose 2, from Debian's
 #	                        next release where there is none here; fails
 #	                        where there is no network
 #
-# What was made is kept in $CACHE for a week, for the next run. What was pulled
-# and what was made is said in lines of TAP's comments.
+# COMPOSE_PROJECT_NAME is the test's own. What was made is kept in $CACHE for a
+# week, for the next run. What was pulled and what was made is said in lines of
+# TAP's comments.
 
 TMPDIR=${TMPDIR:-/var/tmp} # images are large
 . "$(dirname "$0")/../lib.sh"
 
 CACHE=${WHK_TEST_CACHE:-/var/tmp/whk-system}
 SUITE=bookworm
-engine_pid='' made_images=''
+engine_pid='' made_images='' addresses=''
+export COMPOSE_PROJECT_NAME=whk-test-$$
 
 say() { echo "# $*"; }
 
@@ -67,6 +70,11 @@ start_engine() {
 		"$(docker info -f '{{.ServerVersion}}, {{.Driver}}')"
 }
 
+add_address() {
+	ip address add "$1/32" dev lo || bail_out "the address $1"
+	addresses="$addresses $1"
+}
+
 # An engine changes what the machine does with packets, and leaves it so.
 network_before() {
 	for table in filter nat; do
@@ -86,20 +94,33 @@ network_after() {
 engine_cleanup() {
 	engine_status=$?
 	trap '' HUP INT TERM
-	if [ -n "$engine_pid" ]; then
-		stop_engine
-	elif [ -n "$made_images" ]; then
-		# No stand-in stays behind under a name that is not its own.
-		# shellcheck disable=SC2086 # a list of names
-		docker rmi $made_images
-	fi >"$T/ok.out" 2>&1
+	{
+		for address in $addresses; do
+			ip address delete "$address/32" dev lo
+		done
+		remove_project
+		if [ -n "$engine_pid" ]; then
+			stop_engine
+		elif [ -n "$made_images" ]; then
+			# No stand-in stays behind under another's name.
+			# shellcheck disable=SC2086 # a list of names
+			docker rmi $made_images
+		fi
+	} >"$T/ok.out" 2>&1
 	(exit "$engine_status")
 	cleanup
 }
 
+# What has the label that docker-compose gives to all that it makes.
+remove_project() {
+	set -- --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME"
+	docker ps -aq "$@" | xargs -r docker rm -fv
+	docker network ls -q "$@" | xargs -r docker network rm
+	docker volume ls -q "$@" | xargs -r docker volume rm
+}
+
 stop_engine() {
 	docker ps -aq | xargs -r docker rm -fv
-	docker network prune -f
 	kill "$engine_pid"
 	WAIT=60 wait_for "ended $engine_pid"
 	wait "$engine_pid"
@@ -211,15 +232,12 @@ build_image() {
 # --- docker-compose 2 ------------------------------------------------------
 
 compose2() {
-	if docker compose version >"$T/compose2" 2>&1; then
-		docker info -f '{{range .ClientInfo.Plugins}}
-			{{if eq .Name "compose"}}{{.Path}}{{end}}{{end}}' |
-			tr -d ' \t\n'
-		return
-	fi
-	[ -x "$CACHE/docker-compose" ] || fetch_compose2 >"$T/compose2" 2>&1 ||
-		return
-	echo "$CACHE/docker-compose"
+	! docker compose version || return 0
+	[ -x "$CACHE/docker-compose" ] || fetch_compose2 || return
+	export DOCKER_CONFIG="$T/docker"
+	mkdir -p "$DOCKER_CONFIG/cli-plugins"
+	ln -s "$CACHE/docker-compose" "$DOCKER_CONFIG/cli-plugins"
+	docker compose version
 }
 
 # One program out of one package of another release, which nothing installs:
