@@ -198,19 +198,25 @@ LANGUAGE sql STABLE AS $$
 	FROM whk.event e WHERE e.id = of_event AND e.time = of_time
 $$;
 
--- Who may have to do with an event: those it was for, those that have an
--- attempt, those that match now, and those with a backlog, where a replay may
--- have put it.
-CREATE OR REPLACE FUNCTION whk.story_hooks(of_event text, of_time timestamptz)
+-- From when on an event can have attempts: partitions of days before it need
+-- no look. An hour is for clocks that differ.
+CREATE OR REPLACE FUNCTION whk.tried_since(of_event text, of_time timestamptz)
+RETURNS timestamptz
+LANGUAGE sql STABLE AS $$
+	SELECT e.accepted_at - interval '1 hour' FROM whk.event e
+	WHERE e.id = of_event AND e.time = of_time
+$$;
+
+-- Who may have to do with an event, besides those that have an attempt: those
+-- it was for, those that match now, and those with a backlog, where a replay
+-- may have put it.
+CREATE OR REPLACE FUNCTION whk.story_hooks(e whk.event)
 RETURNS SETOF bigint
 LANGUAGE sql STABLE AS $$
-	SELECT unnest(e.webhooks) FROM whk.event e
-		WHERE e.id = of_event AND e.time = of_time
-	UNION SELECT a.webhook FROM whk.attempt a
-		WHERE a.event = of_event AND a.time = of_time
-	UNION SELECT r FROM whk.event e, whk.routes(e.type, e.tenant) r
-		WHERE e.id = of_event AND e.time = of_time
-	UNION SELECT w.id FROM whk.webhook w WHERE w.backlog
+	SELECT unnest(e.webhooks)
+	UNION SELECT r FROM whk.routes(e.type, e.tenant) r
+	UNION SELECT w.id FROM whk.webhook w
+		WHERE w.backlog AND (w.tenant IS NULL OR w.tenant = e.tenant)
 $$;
 
 -- The webhooks that an event was for, is pending for or was attempted at: as
@@ -228,12 +234,16 @@ RETURNS TABLE (webhook bigint, url text, state text, disabled_why text,
 	behind boolean, waits boolean, limited boolean, before bigint)
 LANGUAGE plpgsql VOLATILE SET jit = off SET enable_seqscan = off AS $$
 #variable_conflict use_column
+DECLARE
+	e whk.event;
+	since timestamptz := whk.tried_since(of_event, of_time);
+	tried bigint[];
 BEGIN
+	SELECT x.* INTO e FROM whk.event x
+	WHERE x.id = of_event AND x.time = of_time;
+	tried := ARRAY(SELECT DISTINCT a.webhook FROM whk.attempt a
+		WHERE a.event = of_event AND a.time = of_time AND a.at >= since);
 	RETURN QUERY
-	WITH tried AS MATERIALIZED (
-		SELECT DISTINCT a.webhook FROM whk.attempt a
-		WHERE a.event = of_event AND a.time = of_time
-	)
 	SELECT h.id, w.url, whk.state(w, now), w.disabled_why,
 		whk.ms(w.blocked_until), h.id = ANY (e.webhooks),
 		CASE WHEN w.events = '{}' THEN '*' ELSE array_to_string(ARRAY(
@@ -244,7 +254,7 @@ BEGIN
 		p.attempt, whk.ms(p.next_at), p.behind,
 		p.next_at IS NOT NULL AND EXISTS (SELECT FROM whk.attempt a
 			WHERE a.event = of_event AND a.webhook = h.id
-				AND a.time = of_time
+				AND a.time = of_time AND a.at >= since
 				AND a.next_at = p.next_at),
 		w.rate IS NOT NULL,
 		CASE WHEN p.next_at IS NULL AND NOT p.behind THEN (
@@ -252,14 +262,13 @@ BEGIN
 				WHERE q.webhook = h.id AND q.next_at IS NULL
 					AND NOT q.behind AND q.seq < p.seq
 				LIMIT 1001) q) END
-	FROM whk.event e
-	CROSS JOIN whk.story_hooks(of_event, of_time) AS h(id)
+	FROM (SELECT * FROM whk.story_hooks(e)
+		UNION SELECT unnest(tried)) AS h(id)
 	LEFT JOIN whk.webhook w ON w.id = h.id
-	LEFT JOIN whk.pending p ON p.webhook = h.id AND p.time = of_time
-		AND p.event = of_event
-	WHERE e.id = of_event AND e.time = of_time
-		AND (h.id = ANY (e.webhooks) OR p.event IS NOT NULL
-			OR h.id IN (SELECT t.webhook FROM tried t))
+	LEFT JOIN LATERAL (SELECT * FROM whk.pending q
+		WHERE q.webhook = h.id AND q.time = of_time
+			AND q.event = of_event OFFSET 0) p ON true
+	WHERE h.id = ANY (e.webhooks || tried) OR p.event IS NOT NULL
 	ORDER BY h.id;
 END
 $$;
@@ -271,14 +280,20 @@ RETURNS TABLE (webhook bigint, attempt int, at_ms bigint, outcome text,
 	status int, error text, dns_us int, connect_us int, tls_us int,
 	wait_us int, total_us int, address text, next_ms bigint,
 	headers text, answer bytea)
-LANGUAGE sql STABLE AS $$
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_column
+DECLARE
+	since timestamptz := whk.tried_since(of_event, of_time);
+BEGIN
+	RETURN QUERY
 	SELECT a.webhook, a.attempt, whk.ms(a.at), a.outcome::text, a.status,
 		a.error, a.dns_us, a.connect_us, a.tls_us, a.wait_us,
 		a.total_us, a.address, whk.ms(a.next_at), a.headers, a.answer
 	FROM whk.attempt a
-	WHERE a.event = of_event AND a.time = of_time
+	WHERE a.event = of_event AND a.time = of_time AND a.at >= since
 		AND a.webhook = ANY (of_webhooks)
-	ORDER BY a.webhook, a.at, a.attempt
+	ORDER BY a.webhook, a.at, a.attempt;
+END
 $$;
 
 -- What an attempt at a webhook is sent with: its definition, which is that of
