@@ -8,10 +8,11 @@
 -- row's own place, ctid, under its lock), and join lists of a batch by hashing
 -- (enable_nestloop off in functions that touch no table by key).
 
--- Milliseconds since 1970, as the programs count.
+-- Milliseconds since 1970, as the programs count. STABLE, as date_part() is:
+-- what says to be more than its parts are is not put in line.
 CREATE OR REPLACE FUNCTION whk.ms(t timestamptz) RETURNS bigint
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-	SELECT (extract(epoch FROM t) * 1000)::bigint
+LANGUAGE sql STABLE PARALLEL SAFE AS $$
+	SELECT (date_part('epoch', t) * 1000)::bigint
 $$;
 
 -- A time as the lines have it.
@@ -76,6 +77,20 @@ BEGIN
 EXCEPTION WHEN check_violation OR lock_not_available THEN
 	RETURN 0;
 END
+$$;
+
+-- Where rows of the last 24 hours are: the partitions of this day and the last,
+-- and the default one. By themselves they are planned for in no time; all of
+-- the days, which a new connection does not know yet, take tens of ms.
+CREATE OR REPLACE FUNCTION whk.newest_parts(parent text, now timestamptz)
+RETURNS SETOF regclass
+LANGUAGE sql STABLE AS $$
+	SELECT to_regclass(p) FROM unnest(ARRAY[
+		to_char(now AT TIME ZONE 'UTC', 'YYYYMMDD'),
+		to_char((now - interval '24 hours') AT TIME ZONE 'UTC',
+			'YYYYMMDD'), 'default']) AS day,
+		format('whk.%s_%s', parent, day) AS p
+	WHERE to_regclass(p) IS NOT NULL
 $$;
 
 -- What has to be done now and then; any program may, any number of times.

@@ -40,40 +40,48 @@ LANGUAGE sql STABLE AS $$
 	SELECT pattern FROM pair
 $$;
 
--- A column of the newest events: those in the last pages of the partitions of
--- this day and the last, and of the default one.
+-- A column of the newest events: those in the last pages of their partitions.
 CREATE OR REPLACE FUNCTION whk.newest(col text, pages int,
 	now timestamptz DEFAULT clock_timestamp())
 RETURNS SETOF text
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
-	part text;
+	part regclass;
 	first bigint;
 BEGIN
-	FOREACH part IN ARRAY ARRAY['event_default',
-		to_char(now AT TIME ZONE 'UTC', '"event_"YYYYMMDD'),
-		to_char((now - interval '24 hours') AT TIME ZONE 'UTC',
-			'"event_"YYYYMMDD')]
-	LOOP
-		CONTINUE WHEN to_regclass('whk.' || part) IS NULL;
-		first := pg_relation_size('whk.' || part)
+	FOR part IN SELECT whk.newest_parts('event', now) LOOP
+		first := pg_relation_size(part)
 			/ current_setting('block_size')::int - pages;
 		RETURN QUERY EXECUTE format('SELECT DISTINCT e.%I
-			FROM whk.%I e WHERE e.ctid >= %L', col, part,
+			FROM %s e WHERE e.ctid >= %L', col, part,
 			format('(%s,0)', greatest(first, 0)));
 	END LOOP;
 END
 $$;
 
--- Up to max ids of events from prefix on, which is not empty, by the index.
+-- Ids of events from prefix on, by the index of a day after the other, from
+-- the newest on, until they are max.
 CREATE OR REPLACE FUNCTION whk.some_events(prefix text, max int)
 RETURNS SETOF text
 LANGUAGE plpgsql STABLE SET jit = off SET enable_seqscan = off
 SET enable_sort = off AS $$
+DECLARE
+	part regclass;
+	n int;
+	wanted int := max;
 BEGIN
-	RETURN QUERY SELECT e.id FROM whk.event e
-	WHERE e.id >= prefix AND e.id < prefix || '~'
-	ORDER BY e.id LIMIT max;
+	FOR part IN SELECT c.oid FROM pg_inherits i
+		JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent = 'whk.event'::regclass
+		ORDER BY c.relname DESC
+	LOOP
+		RETURN QUERY EXECUTE format('SELECT e.id FROM %s e
+			WHERE e.id >= $1 AND e.id < $1 || ''~''
+			ORDER BY e.id LIMIT $2', part) USING prefix, wanted;
+		GET DIAGNOSTICS n = ROW_COUNT;
+		wanted := wanted - n;
+		EXIT WHEN wanted <= 0;
+	END LOOP;
 END
 $$;
 

@@ -204,17 +204,10 @@ CREATE OR REPLACE FUNCTION whk.newest_times(now timestamptz)
 RETURNS SETOF int
 LANGUAGE plpgsql STABLE SET enable_seqscan = off SET jit = off AS $$
 DECLARE
-	utc timestamp := now AT TIME ZONE 'UTC';
 	part regclass;
 	pages bigint;
 BEGIN
-	FOREACH part IN ARRAY ARRAY[
-		to_regclass('whk.attempt_' || to_char(utc, 'YYYYMMDD')),
-		to_regclass('whk.attempt_'
-			|| to_char(utc - interval '1 day', 'YYYYMMDD')),
-		'whk.attempt_default'::regclass]
-	LOOP
-		CONTINUE WHEN part IS NULL;
+	FOR part IN SELECT whk.newest_parts('attempt', now) LOOP
 		pages := pg_relation_size(part)
 			/ current_setting('block_size')::int;
 		RETURN QUERY EXECUTE format('SELECT a.total_us FROM %s a
@@ -226,17 +219,25 @@ BEGIN
 END
 $$;
 
--- The same of one webhook: of its newest max attempts.
-CREATE OR REPLACE FUNCTION whk.newest_times_of(of_webhook bigint, max int,
+-- The same of some webhooks, by their places: of the newest max attempts of
+-- each; null at least.
+CREATE OR REPLACE FUNCTION whk.newest_times_of(webhooks bigint[], max int,
 	now timestamptz)
-RETURNS SETOF int
-LANGUAGE sql STABLE
+RETURNS TABLE (n bigint, us int)
+LANGUAGE plpgsql STABLE
 SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off AS $$
-	SELECT x.total_us FROM (SELECT a.total_us FROM whk.attempt a
-		WHERE a.webhook = of_webhook
-			AND a.at > newest_times_of.now - interval '1 hour'
-		ORDER BY a.at DESC LIMIT max) x
-	WHERE x.total_us IS NOT NULL
+DECLARE
+	each_part text := (SELECT string_agg(format('(SELECT a.at, a.total_us
+		FROM %s a WHERE a.webhook = w.id AND a.at > $3
+		ORDER BY a.at DESC LIMIT $2)', p), ' UNION ALL ')
+		FROM whk.newest_parts('attempt', now) p);
+BEGIN
+	RETURN QUERY EXECUTE format('SELECT w.n, x.total_us
+		FROM unnest($1) WITH ORDINALITY AS w(id, n)
+		LEFT JOIN LATERAL (SELECT y.total_us FROM (%s) y
+			ORDER BY y.at DESC LIMIT $2) x ON true', each_part)
+	USING webhooks, max, now - interval '1 hour';
+END
 $$;
 
 -- The percentiles of those times, and of how many they are: of all webhooks,
@@ -247,17 +248,18 @@ RETURNS TABLE (p50 float8, p90 float8, p99 float8, attempts bigint)
 LANGUAGE plpgsql STABLE SET jit = off AS $$
 DECLARE
 	us int[];
+	hooks bigint[];
 BEGIN
 	IF ids IS NULL AND of_tenant IS NULL THEN
 		us := ARRAY(SELECT whk.newest_times(stat_times.now));
 	ELSE
-		us := ARRAY(SELECT t.t
-		FROM (SELECT w.id, count(*) OVER () AS n
+		hooks := ARRAY(SELECT w.id
 			FROM whk.stat_chosen(ids, of_tenant) w
 			WHERE w.last_at > stat_times.now - interval '2 hours'
-			ORDER BY w.last_at DESC LIMIT 100) c
-		CROSS JOIN LATERAL whk.newest_times_of(c.id,
-			greatest(20, 2000 / c.n::int), stat_times.now) AS t(t));
+			ORDER BY w.last_at DESC LIMIT 100);
+		us := ARRAY(SELECT t.us FROM whk.newest_times_of(hooks,
+			2000 / greatest(1, cardinality(hooks)),
+			stat_times.now) t WHERE t.us IS NOT NULL);
 	END IF;
 	RETURN QUERY SELECT q.p[1], q.p[2], q.p[3], q.n
 	FROM (SELECT percentile_cont(ARRAY[0.5, 0.9, 0.99])
@@ -292,6 +294,7 @@ SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
 	hooks bigint[];
 	share int;
+	times float8[];
 BEGIN
 	IF ids IS NULL AND of_tenant IS NULL THEN
 		hooks := ARRAY(SELECT w.id FROM whk.stat_failing() w
@@ -306,6 +309,14 @@ BEGIN
 				w.failures DESC, w.id LIMIT max);
 	END IF;
 	share := greatest(1, cardinality(hooks));
+	times := ARRAY(SELECT ARRAY[q.p[1], q.p[2], q.p[3], q.count]
+		FROM (SELECT t.n, count(t.us), percentile_cont(
+				ARRAY[0.5, 0.9, 0.99])
+				WITHIN GROUP (ORDER BY t.us) AS p
+			FROM whk.newest_times_of(hooks, greatest(100,
+				2000 / share), stat_webhooks.now) t
+			GROUP BY t.n) q
+		ORDER BY q.n);
 	RETURN QUERY
 	SELECT p.*, w.delivered, w.retried, w.failed, w.cancelled,
 		whk.faded(w.good_1, w.rated_at, stat_webhooks.now, 1)::float8,
@@ -316,16 +327,13 @@ BEGIN
 		whk.faded(w.bad_60, w.rated_at, stat_webhooks.now, 60)::float8,
 		w.id, w.tenant, w.url, whk.state(w, stat_webhooks.now),
 		coalesce(w.disabled_why, w.last_error, w.last_status::text),
-		w.failures, t.p[1], t.p[2], t.p[3], t.n
+		w.failures, times[c.n][1], times[c.n][2], times[c.n][3],
+		times[c.n][4]::bigint
 	FROM unnest(hooks) WITH ORDINALITY AS c(id, n)
 	JOIN whk.webhook w ON w.id = c.id
 	CROSS JOIN LATERAL whk.stat_pending_of(ARRAY[w.id],
 		greatest(1000, 2 * whk.count_limit() / share),
 		stat_webhooks.now) p
-	CROSS JOIN LATERAL (SELECT percentile_cont(ARRAY[0.5, 0.9, 0.99])
-			WITHIN GROUP (ORDER BY x) AS p, count(*) AS n
-		FROM whk.newest_times_of(w.id, greatest(100, 2000 / share),
-			stat_webhooks.now) x) t
 	ORDER BY c.n;
 END
 $$;

@@ -463,6 +463,13 @@ do
 					pages += part[i + 1]
 		} END { print pages + 0 }' "$T/plans")
 	ok "... and it looks at few pages: $pages" test "$pages" -lt 40000
+	# Whatever is planned for is locked, and was loaded before.
+	days=$(sql "BEGIN; SELECT 'x' FROM whk.$call;
+		SELECT count(DISTINCT c.oid) FROM pg_locks l
+		JOIN pg_class c ON c.oid = l.relation WHERE c.relkind = 'r'
+			AND c.relname ~ '^(event|attempt)_2'; COMMIT" |
+		tail -n 1)
+	ok "... and at no days but the last two: $days" test "$days" -le 2
 done
 plans 'stat_times(NULL, NULL)'
 like "$(cat "$T/plans")" 'Tid Range Scan on attempt_' \
