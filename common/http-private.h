@@ -39,6 +39,7 @@ struct http_slot {
 	bool is_signed; /* what SigV4 leaves behind stays with its own */
 	bool is_custom; /* CURLOPT_CUSTOMREQUEST is set */
 	long read_size;
+	CURLSH *share; /* set at easy */
 
 	http_done *done;
 	void *arg;
@@ -65,12 +66,15 @@ struct http_slot {
 
 LIST_HEAD(http_slots, http_slot);
 
+/* libcurl keeps eight TLS sessions in a share, and cannot be told another. */
+#define HTTP_SHARES 64
+
 struct http {
 	struct event_base *base;
 	const struct guard *guard;
 	char *user_agent;
 	CURLM *multi;
-	CURLSH *share;
+	CURLSH *shares[HTTP_SHARES]; /* TLS sessions, by host; NULL: not yet */
 	struct http_slots running;
 	struct http_slots idle[2]; /* by is_signed */
 	size_t active;
@@ -85,9 +89,16 @@ struct http {
 /* http.c: hands out what has come to its end. */
 void http_finish(struct http *h);
 
+/*
+ * http.c: what keeps the TLS sessions of a URL's host. NULL if there is no
+ * memory: then that transfer resumes none.
+ */
+CURLSH *http_share(struct http *h, const char *url);
+
 /* http-slot.c: an idle slot; NULL if there is no memory. */
 struct http_slot *http_slot_new(struct http *h, bool is_signed);
 void http_slot_free(struct http_slot *s);
+void http_slot_clear(struct http_slot *s); /* gives up what the answer took */
 
 /* Sets up a request. 0, or -1 with *e. */
 int http_slot_prepare(

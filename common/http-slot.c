@@ -19,11 +19,13 @@
 #define TEXT_MAX ((size_t)64 << 10)
 
 #define HEADERS_KEPT ((size_t)4 << 10) /* http.h, "headers" */
-#define BODY_KEPT ((size_t)64 << 10)   /* memory a waiting slot may hold */
 
 /* What libcurl reads at once. Each transfer in flight has such a buffer. */
 #define READ_SIZE 1024L
-#define READ_SIZE_ALL 32768L
+#define READ_SIZE_LARGE 32768L
+
+/* Answers over this are worth the larger one. */
+#define ANSWER_LARGE ((size_t)64 << 10)
 
 /* Bodies over this get an "Expect: 100-continue" from libcurl. */
 #define EXPECT_SIZE ((size_t)1 << 20)
@@ -213,7 +215,7 @@ set_constants(struct http_slot *s)
 	return curl_easy_setopt(c, CURLOPT_CAPATH, NULL) ||
 		curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https") ||
 		curl_easy_setopt(c, CURLOPT_PROXY, "") ||
-		curl_easy_setopt(c, CURLOPT_SHARE, s->h->share) ||
+		curl_easy_setopt(c, CURLOPT_NOPROXY, "") ||
 		curl_easy_setopt(c, CURLOPT_USERAGENT, s->h->user_agent)
 	    ? -1
 	    : 0;
@@ -237,11 +239,17 @@ http_slot_new(struct http *h, bool is_signed)
 }
 
 void
+http_slot_clear(struct http_slot *s)
+{
+	buf_free(&s->body);
+	buf_free(&s->headers);
+}
+
+void
 http_slot_free(struct http_slot *s)
 {
 	curl_easy_cleanup(s->easy);
-	buf_free(&s->body);
-	buf_free(&s->headers);
+	http_slot_clear(s);
 	freezero(s->token.data, s->token.size);
 	free(s->nodes);
 	free(s);
@@ -260,10 +268,6 @@ reset(struct http_slot *s, const struct http_request *rq)
 	s->requests = s->dialled = s->refused = 0;
 	s->open_error = 0;
 	s->address[0] = s->retry_after[0] = s->error[0] = '\0';
-	if (s->body.size > BODY_KEPT)
-		buf_free(&s->body);
-	buf_clear(&s->body);
-	buf_clear(&s->headers);
 }
 
 /* libcurl reads the list and changes nothing, hence the casts. */
@@ -345,6 +349,14 @@ set_signature(struct http_slot *s, const struct http_sigv4 *v4)
 	return rc;
 }
 
+static void
+set_share(struct http_slot *s, CURLSH *share)
+{
+	if (share != s->share &&
+	    curl_easy_setopt(s->easy, CURLOPT_SHARE, share) == CURLE_OK)
+		s->share = share;
+}
+
 /* libcurl keeps a buffer over some failures; then that one does again. */
 static void
 set_read_size(struct http_slot *s, long size)
@@ -361,7 +373,9 @@ http_slot_prepare(
 	CURL *c = s->easy;
 
 	reset(s, rq);
-	set_read_size(s, rq->read_all ? READ_SIZE_ALL : READ_SIZE);
+	set_share(s, http_share(s->h, rq->url));
+	set_read_size(
+	    s, rq->read_max > ANSWER_LARGE ? READ_SIZE_LARGE : READ_SIZE);
 	if ((rq->sigv4 != NULL && set_signature(s, rq->sigv4) < 0) ||
 	    set_headers(s, rq) < 0 || set_method(s, rq) < 0 ||
 	    curl_easy_setopt(c, CURLOPT_URL, rq->url) ||

@@ -75,14 +75,11 @@ static int
 set_up(struct http *h, size_t max_connections)
 {
 	h->multi = curl_multi_init();
-	h->share = curl_share_init();
-	if (h->multi == NULL || h->share == NULL ||
+	if (h->multi == NULL ||
 	    curl_multi_setopt(
 		h->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING) ||
 	    curl_multi_setopt(
-		h->multi, CURLMOPT_MAXCONNECTS, (long)max_connections) ||
-	    curl_share_setopt(
-		h->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION))
+		h->multi, CURLMOPT_MAXCONNECTS, (long)max_connections))
 		return -1;
 	return http_sockets_init(h);
 }
@@ -110,6 +107,37 @@ http_new(struct event_base *base, size_t max_connections,
 fail:
 	err_set(e, "cannot set up an HTTP client");
 	return NULL;
+}
+
+static CURLSH *
+share_new(void)
+{
+	CURLSH *share = curl_share_init();
+
+	if (share != NULL &&
+	    curl_share_setopt(
+		share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION)) {
+		curl_share_cleanup(share);
+		return NULL;
+	}
+	return share;
+}
+
+CURLSH *
+http_share(struct http *h, const char *url)
+{
+	const char *host = strstr(url, "://");
+	uint32_t hash = 2166136261; /* FNV-1a */
+	CURLSH **share;
+
+	if (host != NULL)
+		url = host + 3;
+	for (; *url != '\0' && strchr("/?#", *url) == NULL; url++)
+		hash = (hash ^ (unsigned char)*url) * 16777619;
+	share = &h->shares[((uint64_t)hash * HTTP_SHARES) >> 32];
+	if (*share == NULL)
+		*share = share_new();
+	return *share;
 }
 
 int
@@ -151,6 +179,7 @@ finish(struct http *h, struct http_slot *s, CURLcode code)
 	h->active--;
 	http_slot_answer(s, code, &answer);
 	s->done(s->arg, &answer);
+	http_slot_clear(s);
 	LIST_INSERT_HEAD(&h->idle[s->is_signed], s, link);
 }
 
@@ -225,7 +254,8 @@ http_free(struct http *h)
 	free_slots(h, &h->idle[1], false);
 	/* Connections are closed here, through http_socket_close(). */
 	curl_multi_cleanup(h->multi);
-	curl_share_cleanup(h->share);
+	for (size_t i = 0; i < HTTP_SHARES; i++)
+		curl_share_cleanup(h->shares[i]);
 	http_sockets_free(h);
 	free(h->user_agent);
 	free(h);
