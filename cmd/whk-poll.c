@@ -535,7 +535,7 @@ open_all(struct poll *p, struct err *e)
 		return -1;
 	p->sqs = sqs_new(p->loop.base, p->http, p->o->queue, e);
 	p->output = output_new(
-	    p->loop.base, STDOUT_FILENO, 1 << 20, &output_handler, p, e);
+	    p->loop.base, STDOUT_FILENO, 256 << 10, &output_handler, p, e);
 	if (p->sqs == NULL || p->output == NULL)
 		return -1;
 	if (output_watch(p->output, e) == -1 ||

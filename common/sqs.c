@@ -11,8 +11,12 @@
 #include "sqs-json.h"
 #include "sqs-place.h"
 
-/* Bytes of an answer: ten messages of which every character is escaped. */
-#define ANSWER_MAX (SQS_BATCH * SQS_MESSAGE_MAX * 6 + ((size_t)1 << 20))
+/*
+ * Bytes of an answer: ten messages of which every character is escaped, or the
+ * few words that all others are.
+ */
+#define MESSAGES_MAX (SQS_BATCH * SQS_MESSAGE_MAX * 6 + ((size_t)1 << 20))
+#define ANSWER_MAX ((size_t)64 << 10)
 
 /* Milliseconds that a request may take, a long poll's wait not counted. */
 #define REQUEST_MS 10000
@@ -148,8 +152,8 @@ start(struct sqs *q, struct op *op, struct err *e)
 	    .header_count = 2,
 	    .timeout_ms = op->timeout_ms,
 	    .connect_ms = CONNECT_MS,
-	    .read_max = ANSWER_MAX,
-	    .keep_max = ANSWER_MAX,
+	    .read_max = op->kind == RECEIVE ? MESSAGES_MAX : ANSWER_MAX,
+	    .keep_max = op->kind == RECEIVE ? MESSAGES_MAX : ANSWER_MAX,
 	    .read_all = true,
 	    .sigv4 = q->place.sign ? &q->place.sigv4 : NULL};
 
