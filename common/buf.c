@@ -51,20 +51,27 @@ buf_text(struct buf *b, const char *s)
 void
 buf_fmt(struct buf *b, const char *fmt, ...)
 {
+	size_t room;
 	va_list ap;
 	int n;
 
-	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
-	if (n < 0 || !reserve(b, (size_t)n)) {
-		b->failed = true;
+	/* Most often what room there is will do. */
+	if (!reserve(b, 0))
 		return;
-	}
+	room = b->size - b->len;
 	va_start(ap, fmt);
-	vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+	n = vsnprintf(b->data + b->len, room, fmt, ap);
 	va_end(ap);
-	b->len += (size_t)n;
+	if (n >= 0 && (size_t)n >= room && reserve(b, (size_t)n)) {
+		va_start(ap, fmt);
+		vsnprintf(b->data + b->len, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+	}
+	if (n < 0 || b->failed) {
+		b->failed = true;
+		b->data[b->len] = '\0';
+	} else
+		b->len += (size_t)n;
 }
 
 /* Writes c, which must be escaped; returns the end of it. */

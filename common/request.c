@@ -64,6 +64,22 @@ end_line(struct request *r)
 	r->count++;
 }
 
+static void
+add_line(struct request *r, const char *name, const char *value)
+{
+	buf_text(&r->text, name);
+	buf_text(&r->text, ": ");
+	buf_text(&r->text, value);
+	end_line(r);
+}
+
+static void
+add_number(struct request *r, const char *name, int64_t value)
+{
+	buf_fmt(&r->text, "%s: %lld", name, (long long)value);
+	end_line(r);
+}
+
 /* One signature for each secret that is in force, newest first. */
 static int
 add_signatures(struct request *r, const struct request_parts *p, struct err *e)
@@ -92,7 +108,7 @@ add_signatures(struct request *r, const struct request_parts *p, struct err *e)
 static void
 add_own(struct request *r, const char *p)
 {
-	while (p != NULL && *p != '\0' && r->count < REQUEST_HEADERS) {
+	while (p != NULL && *p != '\0') {
 		size_t len = strcspn(p, "\n");
 
 		buf_add(&r->text, p, len);
@@ -106,24 +122,18 @@ request_make(struct request *r, const struct request_parts *p, struct err *e)
 {
 	char *at;
 
-	buf_fmt(&r->text, "content-type: %s",
+	add_line(r, "content-type",
 	    p->content_type != NULL ? p->content_type : "application/json");
-	end_line(r);
-	buf_fmt(&r->text, "webhook-id: %s", p->id);
-	end_line(r);
-	buf_fmt(
-	    &r->text, "webhook-timestamp: %lld", (long long)(p->at_ms / 1000));
-	end_line(r);
+	add_line(r, "webhook-id", p->id);
+	add_number(r, "webhook-timestamp", p->at_ms / 1000);
 	if (add_signatures(r, p, e) == -1)
 		return -1;
-	if (p->type != NULL) {
-		buf_fmt(&r->text, "webhook-event: %s", p->type);
-		end_line(r);
-	}
-	buf_fmt(&r->text, "webhook-attempt: %d", p->attempt);
-	end_line(r);
+	if (p->type != NULL)
+		add_line(r, "webhook-event", p->type);
+	add_number(r, "webhook-attempt", p->attempt);
 	add_own(r, p->own);
-	if (r->text.failed)
+	r->headers = reallocarray(NULL, r->count, sizeof(*r->headers));
+	if (r->text.failed || r->headers == NULL)
 		return err_temporary(e, "out of memory");
 	at = r->text.data;
 	for (size_t i = 0; i < r->count; i++) {
@@ -136,5 +146,6 @@ request_make(struct request *r, const struct request_parts *p, struct err *e)
 void
 request_free(struct request *r)
 {
+	free(r->headers);
 	buf_free(&r->text);
 }

@@ -14,9 +14,6 @@
  * for those who send it and those who show it.
  */
 
-/* Header lines of one request; a webhook's own are limited by whk-add. */
-#define REQUEST_HEADERS 64
-
 /* What signs, newest first. Zeroed memory has none. */
 struct request_keys {
 	struct request_key {
@@ -50,7 +47,7 @@ struct request_parts {
 
 /* Whole lines, "name: value", in the order in which they are sent. */
 struct request {
-	const char *headers[REQUEST_HEADERS];
+	const char **headers;
 	size_t count;
 	struct buf text; /* what they point into */
 };
