@@ -218,8 +218,8 @@ image() {
 
 # The file's name knows what the image was made from.
 build_image() {
-	made=$(find "$2" -type f -exec sha256sum {} + | sort |
-		cat - "$CACHE/base.tar" 2>"$T/ok.out" | sha256sum | cut -c1-16)
+	made=$( (cd "$2" && find . -type f -exec sha256sum {} + | sort &&
+		cat "$CACHE/base.tar") 2>"$T/ok.out" | sha256sum | cut -c1-16)
 	made=$CACHE/$(echo "$1" | tr /: __)-$made.tar
 	if [ ! -e "$made" ]; then
 		docker build -q -t "$1" "$2" >"$T/build.log" 2>&1 ||
