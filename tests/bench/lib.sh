@@ -21,9 +21,11 @@
 #	die TEXT...                  the same, and the case has failed
 #	about TEXT...                what the case does, how, on what; on record
 #	figure NAME VALUE UNIT [KEY VALUE]...
-#	                             a figure on record, with numbers that
-#	                             explain it. Of /s more is better, of all
-#	                             other units less.
+#	                             a figure on record, with what explains it,
+#	                             as JSON: "ratio" is a column of the table,
+#	                             "note" takes the place of its bar, "series"
+#	                             is drawn below. Of /s more is better, of
+#	                             all other units less.
 #	rate NAME EVENTS SECONDS [KEY VALUE]...
 #	                             a figure in events/s and as a ratio to the
 #	                             yardstick
@@ -123,11 +125,12 @@ rate() {
 }
 
 latencies() {
-	for latency in p50 p99 p99.9 max; do
-		latency_ms=$(echo "$2" | jq ".\"$latency\"")
-		figure "$1: $latency" "$latency_ms" ms \
-			${3:+ratio "$(echo "$3" |
-				jq "$latency_ms / .\"$latency\" * 1000 | round / 1000")"} \
+	for quantile in p50 p99 p99.9 max; do
+		quantile_ms=$(echo "$2" | jq ".\"$quantile\"")
+		quantile_of=$(echo "${3:-$2}" | jq ".\"$quantile\"")
+		quantile_ratio=$(calc %.3f "$quantile_ms / $quantile_of")
+		figure "$1: $quantile" "$quantile_ms" ms \
+			${3:+ratio "$quantile_ratio"} \
 			events "$(echo "$2" | jq .events)" \
 			per_second "$(echo "$2" | jq .per_second)" \
 			sender_late_ms "$(echo "$2" | jq .late)"
@@ -248,7 +251,11 @@ webhooks() {
 
 # BYTES in people's words.
 size() {
-	if [ "$1" -lt 1000 ]; then echo "$1 B"; else echo "$(($1 / 1000)) KB"; fi
+	if [ "$1" -lt 1000 ]; then
+		echo "$1 B"
+	else
+		echo "$(($1 / 1000)) KB"
+	fi
 }
 
 # By print and by doubling, as awk may have no long buffer for sprintf.
@@ -282,7 +289,8 @@ emit_due() {
 
 check_record() {
 	recorded=$((recorded + $1))
-	have=$(sql "SELECT count(*) FROM whk.attempt WHERE outcome = 'delivered'")
+	have=$(sql "SELECT count(*) FROM whk.attempt
+		WHERE outcome = 'delivered'")
 	left=$(sql "SELECT count(*) FROM whk.pending")
 	[ "$have" = "$recorded" ] && [ "$left" = 0 ] ||
 		die "delivered $have of $recorded, $left pending"
