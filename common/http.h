@@ -13,10 +13,11 @@ struct guard;
 
 /*
  * HTTP/1.1 requests, many at once, on an event loop: libcurl's multi_socket
- * interface. Handles, connections, DNS and TLS sessions are reused. Redirects
- * are never followed, no proxy of the environment is used, nothing is
- * uncompressed. TLS is verified, by the system's authorities or those in the
- * file that SSL_CERT_FILE names.
+ * interface. Handles, connections and DNS are reused, and TLS sessions, each
+ * for its own host and port, up to about 500 of them. Redirects are never
+ * followed, no proxy of the environment is used, nothing is uncompressed. TLS
+ * is verified, by the system's authorities or those in the file that
+ * SSL_CERT_FILE names.
  */
 struct http;
 
