@@ -6,6 +6,9 @@
 #include "table.h"
 #include "text.h"
 
+/* What table_fit() leaves to two columns at least. */
+#define FIT_LEAST 10
+
 struct table_cell {
 	char *text;
 	const char *style;
@@ -75,12 +78,22 @@ table_cut(struct table *t, size_t column, int width)
 	t->cuts[column] = width;
 }
 
+void
+table_fit(struct table *t, int columns, size_t major, size_t minor)
+{
+	t->fit = columns;
+	t->major = major;
+	t->minor = minor;
+}
+
 /* Takes a text over. */
 static void
 hold(struct table *t, char *text, const char *style)
 {
 	size_t size = t->size == 0 ? 64 : 2 * t->size;
-	int *width = &t->widths[t->held % t->count], w;
+	size_t column = t->held % t->count;
+	bool fits = t->fit > 0 && (column == t->major || column == t->minor);
+	int w;
 
 	if (t->held == t->size) {
 		struct table_cell *cells =
@@ -96,8 +109,10 @@ hold(struct table *t, char *text, const char *style)
 	}
 	t->cells[t->held++] = (struct table_cell){.text = text, .style = style};
 	w = width_of(text);
-	if (w > *width)
-		*width = w < TABLE_WIDE ? w : TABLE_WIDE;
+	if (w > TABLE_WIDE && !fits)
+		w = TABLE_WIDE;
+	if (w > t->widths[column])
+		t->widths[column] = w;
 }
 
 void
@@ -149,9 +164,42 @@ write_cell(const struct table *t, size_t column, const struct table_cell *cell,
 		buf_fmt(out, "%*s", t->columns[column].right ? 2 : pad + 2, "");
 }
 
+/* Cuts the cells of a column that are held. */
+static void
+narrow(struct table *t, size_t column, int width)
+{
+	if (t->widths[column] <= width)
+		return;
+	t->widths[column] = width;
+	for (size_t i = column; i < t->held; i += t->count)
+		cut(t->cells[i].text, width);
+}
+
+/* Makes the lines fit. */
+static void
+fit(struct table *t)
+{
+	int left = t->fit - 2 * (int)(t->count - 1), major, minor;
+
+	for (size_t i = 0; i < t->count; i++)
+		if (i != t->major && i != t->minor)
+			left -= t->widths[i];
+	if (left < FIT_LEAST)
+		left = FIT_LEAST;
+	major = t->widths[t->major];
+	minor = t->widths[t->minor];
+	if (minor > left * 2 / 5 && major + minor > left)
+		minor =
+		    left - major > left * 2 / 5 ? left - major : left * 2 / 5;
+	narrow(t, t->minor, minor);
+	narrow(t, t->major, left - minor);
+}
+
 int
 table_write(struct table *t, struct buf *out)
 {
+	if (t->fit > 0 && !t->failed)
+		fit(t);
 	for (size_t i = 0; i < t->held; i++) {
 		write_cell(t, i % t->count, &t->cells[i], out);
 		free(t->cells[i].text);

@@ -26,6 +26,8 @@ struct table {
 	size_t count;
 	int widths[TABLE_COLUMNS];
 	int cuts[TABLE_COLUMNS];
+	int fit;                  /* to so many columns of a terminal; 0: not */
+	size_t major, minor;      /* what is cut for that */
 	struct table_cell *cells; /* that are held */
 	size_t held, size;
 	bool failed; /* memory was out */
@@ -44,6 +46,14 @@ table_init(struct table *t, const struct table_column *columns, size_t count);
  * all cells of that column which follow. 0 is as it was.
  */
 void table_cut(struct table *t, size_t column, int width);
+
+/*
+ * For a terminal of so many columns: the lines of each part that is written
+ * fit, if that can be, as two columns of the table are cut to what the others
+ * leave: the minor one to 2/5 of it at the most, unless the major one, or it,
+ * takes less.
+ */
+void table_fit(struct table *t, int columns, size_t major, size_t minor);
 
 /*
  * Adds a cell; NULL or "" is shown as "-". style is what a terminal calls its

@@ -138,8 +138,8 @@ body      30 bytes of application/json
 
 webhook 1  http://127.0.0.1:9/hook  (active)
   why      it matches order.*, is of the tenant acme, passes (\$."total" > 10)
-  attempt 1  2026-11-23T22:54:23.410Z  retry, error timeout, 5.0 s, next \
-2026-11-23T22:54:28.500Z
+  attempt 1  2026-11-23T22:54:23.410Z  retry, error timeout, 5.0 s
+    next at  2026-11-23T22:54:28.500Z
     phases   dns 0.1 ms, connect 2.0 ms, tls 0.0 ms, wait 0.0 ms, \
 receive 4999.9 ms
     address  127.0.0.1
@@ -151,8 +151,8 @@ receive 4999.9 ms
     > webhook-event: order.paid
     > webhook-attempt: 1
     > x-own: it's
-  attempt 2  2026-11-23T22:54:28.700Z  retry, status 503, 12 ms, next \
-2099-01-01T00:00:00.000Z
+  attempt 2  2026-11-23T22:54:28.700Z  retry, status 503, 12 ms
+    next at  2099-01-01T00:00:00.000Z
     phases   dns 0.0 ms, connect 0.0 ms, tls 0.0 ms, wait 11.2 ms, \
 receive 1.1 ms
     address  127.0.0.1
@@ -200,8 +200,8 @@ printf '{}' | whk-emit --id by_queue >out
 whk-poll -1 >out 2>err
 echo '{"id":"by_line","body":1}' | whk-send 2>err
 sql "SELECT whk.emit('{}', id => 'by_sql');
-	SELECT whk.api_emit(NULL, 'by_api', true, NULL, NULL, NULL, NULL, '{}',
-		NULL)" >out
+	SELECT whk.api_emit(n, '{by_api}', '{true}', n, n, n, n, '{body}', n)
+	FROM (VALUES ('{NULL}'::text[])) v (n)" >out
 is "$(for id in queue line sql api; do
 	whk-log by_$id | sed -n 's/^via *//p'
 done)" "queue (whk-poll)
@@ -546,8 +546,8 @@ done
 out_like 'msg_9d9e0000000000000000000000000002  注文.支払済み ' \
 	"at 200 nothing is cut"
 on 80 "whk-log -n 0"
-out_like ' msg_9d9e0…  order\.p…  ' "at 80 the long is cut"
-out_like ' msg_9d9e0…  注文\.支…  ' "... by what it takes on the screen"
+out_like ' msg_9d9e0000…  order\.p…  ' "at 80 the long is cut"
+out_like ' msg_9d9e0000…  注文\.支…  ' "... by what it takes on the screen"
 on 80 "whk-log -n 0 --utc"
 ok "--utc fits as well" test "$(widest)" -le 80
 out_like '^2020-01-01T00:00:00.000Z  a ' "... and is RFC 3339"

@@ -50,11 +50,12 @@ show_outcome(struct log *l, const PGresult *r, int row)
 		when_span(db_long(r, row, TOTAL) / 1000, span);
 		buf_fmt(&l->out, ", %s", span);
 	}
-	if (db_text(r, row, NEXT) != NULL) {
-		buf_text(&l->out, ", next ");
-		show_time(l, db_long(r, row, NEXT));
-	}
 	buf_text(&l->out, "\n");
+	if (db_text(r, row, NEXT) != NULL) {
+		buf_text(&l->out, INDENT "next at  ");
+		show_time(l, db_long(r, row, NEXT));
+		buf_text(&l->out, "\n");
+	}
 }
 
 /* Each by itself; the rest is for the answer after its first byte. */

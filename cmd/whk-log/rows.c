@@ -25,28 +25,16 @@ enum {
 static const struct table_column columns[] = {{"TIME", false}, {"EVENT", false},
     {"TYPE", false}, {"WEBHOOK", true}, {"TRY", true}, {"OUTCOME", false},
     {"STATUS", false}, {"MS", true}};
-
-/*
- * What all but time, event and type take on a terminal, with what parts them;
- * and what those two are left with at least.
- */
-#define OTHERS (7 + 3 + 9 + 8 + 7 + 7 * 2)
-#define LEAST 8
+#define EVENT_COLUMN 1
+#define TYPE_COLUMN 2
 
 void
 rows_init(struct log *l)
 {
-	int left = l->columns - OTHERS - (l->local ? 14 : 24);
-
 	if (l->o->json)
 		return;
 	table_init(&l->table, columns, sizeof(columns) / sizeof(columns[0]));
-	if (l->columns == 0)
-		return;
-	if (left < LEAST)
-		left = LEAST;
-	table_cut(&l->table, 1, left * 3 / 5);
-	table_cut(&l->table, 2, left - left * 3 / 5);
+	table_fit(&l->table, l->columns, EVENT_COLUMN, TYPE_COLUMN);
 }
 
 static const char *

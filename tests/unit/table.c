@@ -79,6 +79,50 @@ test_cut(void **state)
 }
 
 static void
+fit_two(struct table *t, int columns_fit, const char *major, const char *minor)
+{
+	static const struct table_column three[] = {
+	    {"MAJOR", false}, {"NUMBER", true}, {"MINOR", false}};
+
+	table_init(t, three, 3);
+	table_fit(t, columns_fit, 0, 2);
+	table_add(t, major);
+	table_add(t, "1");
+	table_add(t, minor);
+}
+
+/* Two columns share what the third and the space between leave. */
+static void
+test_fit(void **state)
+{
+	struct table t;
+
+	(void)state;
+	fit_two(&t, 30, "0123456789abcdef", "0123456789");
+	assert_table(&t,
+	    "MAJOR         NUMBER  MINOR\n"
+	    "0123456789a\u2026       1  0123456\u2026\n");
+	fit_two(&t, 30, "01234567", "0123456789abcdef");
+	assert_table(&t,
+	    "MAJOR     NUMBER  MINOR\n"
+	    "01234567       1  0123456789a\u2026\n");
+	fit_two(&t, 30, "0123456789abcdef", "01234");
+	assert_table(&t,
+	    "MAJOR            NUMBER  MINOR\n"
+	    "0123456789abcd\u2026       1  01234\n");
+	fit_two(&t, 70, "0123456789012345678901234567890123456789012345678",
+	    "0123456");
+	assert_table(&t,
+	    "MAJOR                                              NUMBER  MINOR\n"
+	    "0123456789012345678901234567890123456789012345678       1  "
+	    "0123456\n");
+	fit_two(&t, 10, "0123456789", "0123456789"); /* it cannot be */
+	assert_table(&t,
+	    "MAJOR   NUMBER  MIN\u2026\n"
+	    "01234\u2026       1  012\u2026\n");
+}
+
+static void
 test_style(void **state)
 {
 	struct table t;
@@ -99,6 +143,7 @@ main(void)
 	    cmocka_unit_test(test_plain),
 	    cmocka_unit_test(test_width),
 	    cmocka_unit_test(test_cut),
+	    cmocka_unit_test(test_fit),
 	    cmocka_unit_test(test_style),
 	};
 
