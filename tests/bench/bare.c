@@ -16,6 +16,8 @@ new_easy(const struct figures *f, const char *body, struct curl_slist *headers)
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, f->body_len);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
+	if (getenv("SSL_CERT_FILE") != NULL)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, getenv("SSL_CERT_FILE"));
 	return easy;
 }
 
