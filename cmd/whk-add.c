@@ -17,6 +17,7 @@
 #include "input.h"
 #include "loop.h"
 #include "print.h"
+#include "progress.h"
 #include "webhook-cli.h"
 #include "webhook-ids.h"
 #include "whk-add/batch.h"
@@ -216,14 +217,21 @@ read_many(struct add *a, struct err *e)
 /* A word for whoever waits at a terminal, once it takes longer than a second.
  */
 static void
-progress(struct add *a, size_t done, int64_t since_ms)
+show_progress(const struct add *a, struct progress *p, size_t done)
 {
-	if (!a->many || isatty(STDERR_FILENO) == 0 ||
-	    clock_steady_ms() - since_ms < 1000)
+	int64_t now_ms = clock_steady_ms();
+	char text[PROGRESS_TEXT];
+
+	if (!a->many || isatty(STDERR_FILENO) == 0)
 		return;
-	fprintf(stderr, "\r\033[K%zu of %zu", done, a->batch.count);
-	if (done == a->batch.count)
-		fputs("\r\033[K", stderr);
+	if (done == a->batch.count) {
+		if (p->shown_ms != 0)
+			fputs("\r\033[K", stderr);
+	} else if (progress_due(p, now_ms)) {
+		progress_text(p, now_ms, (int64_t)done, "webhooks",
+		    (double)done / (double)a->batch.count, text);
+		fprintf(stderr, "\r\033[K%s", text);
+	}
 }
 
 /* Adds all in one transaction; their lines, if asked for, go to *out. */
@@ -231,7 +239,7 @@ static int
 store(struct add *a, struct buf *out, struct err *e)
 {
 	struct batch *b = &a->batch;
-	int64_t since_ms = clock_steady_ms();
+	struct progress p = {.begun_ms = clock_steady_ms()};
 
 	if (db_script(a->db, "BEGIN", e) == -1)
 		return -1;
@@ -240,7 +248,7 @@ store(struct add *a, struct buf *out, struct err *e)
 
 		if (n == -1)
 			return -1;
-		progress(a, done += (size_t)n, since_ms);
+		show_progress(a, &p, done += (size_t)n);
 	}
 	if (a->o.json &&
 	    webhook_lines(a->db, b->ids, b->count, b->secrets, out, e) == -1)

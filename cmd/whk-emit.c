@@ -304,7 +304,9 @@ open_all(struct emit *em, struct err *e)
 		if (em->input == NULL)
 			return -1;
 	}
-	return em->o.dry_run ? 0 : say_progress(&em->say, em->loop.base, e);
+	if (em->o.dry_run)
+		return 0;
+	return say_progress(&em->say, em->loop.base, em->fd, e);
 }
 
 static void

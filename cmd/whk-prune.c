@@ -60,23 +60,25 @@ prune_progress(
     struct prune *p, const char *doing, const char *day, int64_t percent)
 {
 	int64_t now_ms = clock_steady_ms();
+	char text[PROGRESS_TEXT];
 
-	if (!p->terminal || now_ms - p->begun_ms < 1000 ||
-	    now_ms - p->shown_ms < 200)
+	if (doing != p->doing || day != p->day)
+		p->part.begun_ms = now_ms;
+	p->doing = doing;
+	p->day = day;
+	if (!p->terminal || !progress_due(&p->progress, now_ms))
 		return;
-	p->shown_ms = now_ms;
-	fprintf(stderr, "\r\033[K%s%s%s", doing, day != NULL ? " " : "",
-	    day != NULL ? day : "");
-	if (percent >= 0)
-		fprintf(stderr, ": %" PRId64 " %%", percent);
+	progress_text(&p->part, now_ms, 0, NULL, (double)percent / 100, text);
+	fprintf(stderr, "\r\033[K%s%s%s%s%s", doing, day != NULL ? " " : "",
+	    day != NULL ? day : "", text[0] != '\0' ? ": " : "", text);
 }
 
 void
 prune_progress_end(struct prune *p)
 {
-	if (p->shown_ms != 0)
+	if (p->progress.shown_ms != 0)
 		fputs("\r\033[K", stderr);
-	p->shown_ms = 0;
+	p->progress.shown_ms = 0;
 }
 
 void
@@ -305,7 +307,7 @@ main(int argc, char **argv)
 	    .bodies_ms = 30 * DAY_MS,
 	    .wait_ms = 120000};
 	struct prune p = {.o = &o,
-	    .begun_ms = clock_steady_ms(),
+	    .progress = {.begun_ms = clock_steady_ms()},
 	    .terminal = isatty(STDERR_FILENO)};
 	struct err e = {0};
 	int first, status;

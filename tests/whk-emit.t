@@ -4,7 +4,7 @@
 # goes wrong.
 . "$(dirname "$0")/lib.sh"
 
-need jq
+need jq script
 
 # Everything on the queue, one JSON object a line, without taking long.
 receive_all() {
@@ -233,6 +233,14 @@ faults ok 500 500 500
 exits 0 "a trouble in between" whk-emit -l -j 1 -q "$queue" lines
 err_like "events: status 500, .* is not one of SQS; trying again$" "... is told"
 err_like "^whk-emit: the queue answers again$" "... and when it is over"
+
+# --- a terminal ------------------------------------------------------------
+
+start_mq
+run script -qec "{ echo '{\"body\":1}'; sleep 1.5; } | whk-emit -l" /dev/null
+out_like '1 events, [01]/s' "a terminal sees how far it came"
+run sh -c "{ echo '{\"body\":1}'; sleep 1.5; } | whk-emit -l"
+err_is '' "... and nobody else"
 
 # --- ElasticMQ -------------------------------------------------------------
 

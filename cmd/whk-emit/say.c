@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#include <inttypes.h>
+#include <sys/stat.h>
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -12,9 +13,9 @@
 static void
 wipe(struct say *s)
 {
-	if (s->progress)
+	if (s->shown)
 		fputs("\r\033[K", stderr);
-	s->progress = false;
+	s->shown = false;
 }
 
 void
@@ -30,30 +31,43 @@ say(struct say *s, const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+/* How much of a file has been read, from 0 to 1; 0 where it is no file. */
+static double
+part_read(int fd)
+{
+	struct stat st;
+	off_t at = lseek(fd, 0, SEEK_CUR);
+
+	if (at <= 0 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode) ||
+	    st.st_size < at)
+		return 0;
+	return (double)at / (double)st.st_size;
+}
+
 static void
 on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct say *s = arg;
-	int64_t now = clock_steady_ms(), ms = now - s->since_ms;
+	char text[PROGRESS_TEXT];
 
 	(void)fd;
 	(void)what;
 	wipe(s);
-	fprintf(stderr, "%" PRIu64 " events, %" PRIu64 "/s", s->sent,
-	    (s->sent - s->told) * 1000 / (uint64_t)(ms > 0 ? ms : 1));
-	s->progress = true;
-	s->told = s->sent;
-	s->since_ms = now;
+	progress_text(&s->progress, clock_steady_ms(), (int64_t)s->sent,
+	    "events", part_read(s->fd), text);
+	fputs(text, stderr);
+	s->shown = true;
 }
 
 int
-say_progress(struct say *s, struct event_base *base, struct err *e)
+say_progress(struct say *s, struct event_base *base, int fd, struct err *e)
 {
 	static const struct timeval second = {.tv_sec = 1};
 
 	if (!isatty(STDERR_FILENO))
 		return 0;
-	s->since_ms = clock_steady_ms();
+	s->fd = fd;
+	s->progress.begun_ms = clock_steady_ms();
 	s->tick = event_new(base, -1, EV_PERSIST, on_tick, s);
 	if (s->tick == NULL || event_add(s->tick, &second) == -1)
 		return err_set(e, "out of memory");

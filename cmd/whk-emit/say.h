@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "progress.h"
 
 struct event;
 struct event_base;
@@ -13,18 +14,21 @@ struct event_base;
 /* What people read: complaints and, on a terminal, how far it came. */
 struct say {
 	uint64_t sent; /* events; counted by the owner */
-	uint64_t told;
-	int64_t since_ms; /* when the last progress was written */
+	int fd;        /* where they come from */
+	struct progress progress;
 	struct event *tick;
-	bool progress; /* there is one on the terminal */
+	bool shown; /* there is a progress on the terminal */
 };
 
 /* Writes a line on standard error, in place of the progress. */
 void
 say(struct say *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Shows the progress every second, on a terminal. 0, or -1 with *e. */
-int say_progress(struct say *s, struct event_base *base, struct err *e);
+/*
+ * Shows every second how far it came with what is read from fd, on a terminal.
+ * 0, or -1 with *e.
+ */
+int say_progress(struct say *s, struct event_base *base, int fd, struct err *e);
 
 void say_free(struct say *s); /* wipes the progress away */
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "db.h"
+#include "progress.h"
 
 /*
  * whk-prune from the inside. Each thing it does is a step that can be killed:
@@ -28,8 +29,10 @@ struct prune {
 	int64_t events, attempts, kept, bodies, moved, single; /* rows */
 	bool failed; /* something was left as it is; a message said why */
 
-	bool terminal; /* of the progress */
-	int64_t shown_ms, begun_ms;
+	bool terminal; /* who sees the progress */
+	struct progress progress;
+	struct progress part; /* of what it is at */
+	const char *doing, *day;
 };
 
 /* A day's partition, or what lies by itself, and what is to be done with it. */

@@ -11,18 +11,17 @@ static const char replay_sql[] =
 static const char look_sql[] =
     "SELECT n, became FROM whk.would_replay($1, $2, $3) ORDER BY n";
 
-/* For a person at a terminal, once a second. */
+/* For a person at a terminal. How much is to come is not known. */
 static void
-progress(struct replay *r)
+show_progress(struct replay *r)
 {
-	int64_t now = clock_steady_ms();
+	int64_t now_ms = clock_steady_ms();
+	char text[PROGRESS_TEXT];
 
-	if (!r->terminal || now - r->begun_ms < 1000 ||
-	    now - r->shown_ms < 1000)
+	if (!r->terminal || !progress_due(&r->progress, now_ms))
 		return;
-	r->shown_ms = now;
-	fprintf(stderr, "\r%lld replayed, %lld/s ", (long long)r->due,
-	    (long long)(r->due * 1000 / (now - r->begun_ms)));
+	progress_text(&r->progress, now_ms, r->due, "replayed", 0, text);
+	fprintf(stderr, "\r\033[K%s", text);
 }
 
 /* What became of one pair. */
@@ -83,7 +82,7 @@ batch_flush(struct replay *r)
 		account(r, &r->pairs[i], PQgetvalue(res, i, 1));
 	PQclear(res);
 	r->count = 0;
-	progress(r);
+	show_progress(r);
 	if (fflush(stdout) == EOF) {
 		warn("stdout");
 		r->status = 1;
