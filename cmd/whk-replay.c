@@ -130,13 +130,13 @@ replay_fail(struct replay *r, const struct err *e)
 	r->status = err_status(e);
 }
 
-/* What is so long ago is so by the database's clock. */
+/* What is so long ago is so by the database's clock; which event is meant. */
 static int
 settle(struct replay *r, int64_t *since, int64_t *until)
 {
 	PGresult *res;
 	struct err e;
-	int64_t now_ms;
+	int64_t now_ms, any;
 
 	res = db_query(r->db, "SELECT now_ms FROM whk.hello()", NULL, &e);
 	if (res == NULL) {
@@ -147,14 +147,19 @@ settle(struct replay *r, int64_t *since, int64_t *until)
 	PQclear(res);
 	read_time("since", r->o->since, now_ms, since);
 	read_time("until", r->o->until, now_ms, until);
+	if (r->o->event != NULL &&
+	    event_id_find(r->db, r->o->event, r->event, &any, &e) == -1) {
+		replay_fail(r, &e);
+		return -1;
+	}
 	return 0;
 }
 
 static void
 report(struct replay *r)
 {
-	if (r->shown_ms != 0)
-		fputc('\n', stderr);
+	if (r->progress.shown_ms != 0)
+		fputs("\r\033[K", stderr);
 	if (r->bare > 0)
 		warnx("%lld cannot be sent again: their bodies are gone "
 		      "(whk-prune)",
@@ -200,7 +205,7 @@ main(int argc, char **argv)
 	if (r == NULL)
 		err(1, NULL);
 	r->o = &o;
-	r->begun_ms = clock_steady_ms();
+	r->progress.begun_ms = clock_steady_ms();
 	r->terminal = isatty(STDERR_FILENO);
 	if (check(&o) == -1)
 		r->status = 2;

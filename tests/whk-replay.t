@@ -118,6 +118,10 @@ picks "a webhook" 'one/2 three/2 ' -w 2
 add three bill.due emca '{2}' '1 hour'
 is "$(pending)" 0 "an event that is known is not stored again"
 picks "an event" 'one/1 one/2 ' -e one
+picks "an event, by the beginning of its id" 'one/1 one/2 ' -e on
+exits 1 "an event that there is not" whk-replay -e none
+err_like '^whk-replay: no event none: it was not accepted, or is no longer' \
+	"... is named"
 picks "an event and a webhook" 'one/2 ' --event one --webhook 2
 picks "what failed" 'two/1 ' -o failed
 picks "what was delivered" 'one/1 one/2 ' --outcome delivered

@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "db.h"
 #include "err.h"
+#include "event-id.h"
 #include "request.h"
 #include "table.h"
 #include "whk-log/seen.h"
@@ -61,7 +62,7 @@ struct log {
 /* An event that was found. All are the caller's result's. */
 struct event {
 	PGresult *r;
-	char id[129];
+	char id[EVENT_ID];
 	int64_t time_ms;
 	const char *type, *tenant, *key, *content_type; /* NULL: none */
 	int64_t accepted_ms, now_ms;

@@ -7,7 +7,9 @@
 
 #include "cli.h"
 #include "db.h"
+#include "event-id.h"
 #include "loop.h"
+#include "progress.h"
 
 /*
  * whk-replay from the inside. Pairs of event and webhook come from lines
@@ -27,7 +29,7 @@ struct options {
 
 /* One delivery: an event, perhaps its time, and a webhook. */
 struct pair {
-	char event[129];
+	char event[EVENT_ID];
 	int64_t time_ms; /* -1: of the newest event of that id */
 	int64_t webhook;
 	uint64_t line; /* where it was read; 0: it was selected */
@@ -35,14 +37,15 @@ struct pair {
 
 struct replay {
 	const struct options *o;
+	char event[EVENT_ID]; /* that --event means; "": any */
 	struct loop loop;
 	PGconn *db; /* for the batches */
 	struct pair pairs[BATCH];
 	int count;
 	int64_t due, pending, bad;
-	int64_t bare;               /* selected, but their bodies are gone */
-	int64_t begun_ms, shown_ms; /* of the progress, by the steady clock */
-	bool terminal;
+	int64_t bare; /* selected, but their bodies are gone */
+	struct progress progress;
+	bool terminal; /* who sees it */
 	int status;
 
 	struct input *input; /* lines.c */

@@ -26,14 +26,16 @@ add_types(struct args *a, const struct cli_list *types)
 
 /* The question whose rows are the pairs. */
 static const char *
-question(const struct options *o, struct args *a, int64_t since, int64_t until)
+question(const struct replay *r, struct args *a, int64_t since, int64_t until)
 {
+	const struct options *o = r->o;
+
 	if (o->webhook > 0)
 		args_long(a, o->webhook);
 	else
 		args_null(a, ARGS_LONG, false);
 	if (!o->missing)
-		args_text(a, o->event);
+		args_text(a, r->event[0] != '\0' ? r->event : NULL);
 	add_types(a, &o->types);
 	args_text(a, o->tenant);
 	if (!o->missing)
@@ -135,7 +137,7 @@ replay_selection(struct replay *r, int64_t since, int64_t until)
 		replay_fail(r, &e);
 		return;
 	}
-	sql = question(r->o, &a, since, until);
+	sql = question(r, &a, since, until);
 	if (db_stream(r->from, sql, &a, &e) == -1)
 		replay_fail(r, &e);
 	else
