@@ -28,6 +28,10 @@
 #define HAND_MESSAGES 1000
 #define HAND_BYTES ((size_t)8 << 20)
 
+/* Messages for one call of whk.accept(): more gain little, and their memory is
+   held four times over. */
+#define BATCH_MESSAGES 500
+
 /* Requests for messages at once, at the most. */
 #define RECEIVES_MAX 64
 
@@ -396,10 +400,10 @@ receive(struct poll *p, int max)
 static bool
 has_room(const struct poll *p)
 {
-	size_t count = p->gathering.count + p->accepting.count +
-	    (size_t)p->asked + deletes_count(&p->deletes);
+	size_t next = p->gathering.count + (size_t)p->asked;
+	size_t count = next + p->accepting.count + deletes_count(&p->deletes);
 
-	return count < HAND_MESSAGES &&
+	return next < BATCH_MESSAGES && count < HAND_MESSAGES &&
 	    p->bytes + (size_t)p->asked * p->large < HAND_BYTES &&
 	    !output_full(p->output) && !p->db_trouble && !p->queue_trouble;
 }
