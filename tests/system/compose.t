@@ -83,7 +83,6 @@ done
 # --- the same with whk's own programs --------------------------------------
 
 export WHK_QUEUE_URL=http://127.0.0.1:9324/000000000000/events
-export AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x AWS_REGION=elasticmq
 stop "${consumer_pid:?}"
 start_recv -a 10.0.2.2 -p 7777
 exits 0 "whk-emit of the host" sh -c "printf '%s' '$hello' | whk-emit"
@@ -155,7 +154,7 @@ wait_for "[ \$(wc -l <'$T/recv.out') -ge 500 ]"
 for service in worker web; do
 	began=$(date +%s)
 	exits 0 "docker-compose stop $service" docker-compose stop $service
-	ms=$(docker events --since "$began" --until "$(date +%s)" \
+	ms=$(docker events --since "$began" --until "$(date +%s.%N)" \
 		--filter "container=$(docker-compose ps -q $service)" \
 		--format '{{.TimeNano}} {{.Action}}' | awk '
 		$2 == "kill" { kill = $1 }
