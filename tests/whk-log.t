@@ -727,20 +727,24 @@ stop "$log_pid"
 
 # --- the cost ----------------------------------------------------------------
 
-# Two hundred thousand attempts over twenty days, in partitions of their own.
-n=200000
-[ -z "${WHK_TEST_SLOW:-}" ] || n=50000
+# A million attempts of two hundred thousand events over twenty days, in
+# partitions of their own.
+n=1000000
+[ -z "${WHK_TEST_SLOW:-}" ] || n=250000
+events=$((n / 5))
 sql "DELETE FROM whk.attempt;
 	SELECT whk.partitions(0, now() - i * interval '1 day')
 	FROM generate_series(0, 21) i" >/dev/null
 sql "INSERT INTO whk.event (id, time, type, tenant, accepted_at, body)
-	SELECT 'c' || i, now() - i * interval '20 days' / $n, 't' || i % 10,
-		'tenant' || i % 100, now(), '{}' FROM generate_series(1, $n) i;
+	SELECT 'c' || i, now() - i * interval '20 days' / $events,
+		't' || i % 10, 'tenant' || i % 100, now(), '{}'
+	FROM generate_series(1, $events) i;
 INSERT INTO whk.attempt (event, webhook, at, attempt, time, outcome, status,
-	total_us, type) SELECT e.id, 1 + i % 300, e.time, 1, e.time,
-		(CASE WHEN i % 50 = 0 THEN 'failed' ELSE 'delivered' END)
-		::whk.outcome, 200 + i % 50, 1000, e.type
-	FROM generate_series(1, $n) i JOIN whk.event e ON e.id = 'c' || i"
+	total_us, type) SELECT e.id, 1 + i % 300, e.time + w * interval '1 ms',
+		1, e.time, (CASE WHEN i % 50 = 0 THEN 'failed'
+		ELSE 'delivered' END)::whk.outcome, 200 + i % 50, 1000, e.type
+	FROM generate_series(1, $events) i JOIN whk.event e ON e.id = 'c' || i,
+		generate_series(1, 5) w"
 sql "VACUUM ANALYZE whk.attempt"
 sql "VACUUM ANALYZE whk.event"
 sql "SELECT relname FROM pg_class WHERE relkind = 'r' AND reltuples > 0
@@ -800,8 +804,8 @@ is "$(reads "SELECT * FROM whk.fate(2, 'c70000', '$time')")" 0 \
 
 run whk-log -j -n 0
 is "$(wc -l <out)" $n "all are listed"
-is "$(jq -r .at out | sort -c 2>&1)" '' "... oldest first"
-is "$(jq -r .event out | sort -u | wc -l)" $n "... each once"
+is "$(cut -d, -f5 out | sort -c 2>&1)" '' "... oldest first"
+is "$(cut -d, -f1,3,5 out | sort -u | wc -l)" $n "... each once"
 [ -n "${WHK_TEST_SLOW:-}" ] || {
 	command time -f %M -o peak whk-log -j -n 0 >out
 	ok "in little memory ($(cat peak) KiB)" test "$(cat peak)" -lt 15000
