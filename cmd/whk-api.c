@@ -185,6 +185,7 @@ db_trouble(void *arg, const struct err *e)
 	lane->away = true;
 	db_forget(lane->db);
 	call_lost(lane);
+	gather_lost(lane);
 }
 
 static void
@@ -296,7 +297,8 @@ open_all(struct program *p, struct err *e)
 	p->late = evtimer_new(p->loop.base, on_late, p);
 	if (p->late == NULL)
 		return err_temporary(e, "out of memory");
-	if (open_lane(p, &p->api.fast, e) == -1 ||
+	if (gather_init(&p->api, p->loop.base, e) == -1 ||
+	    open_lane(p, &p->api.fast, e) == -1 ||
 	    open_lane(p, &p->api.slow, e) == -1)
 		return -1;
 	for (size_t i = 0; i < EVENT_LANES; i++)
@@ -314,6 +316,7 @@ close_all(struct program *p)
 	httpd_free(p->server);
 	while ((c = TAILQ_FIRST(&p->api.calls)) != NULL)
 		call_free(c);
+	gather_free(&p->api);
 	db_free(p->api.fast.db);
 	db_free(p->api.slow.db);
 	for (size_t i = 0; i < EVENT_LANES; i++)
@@ -347,6 +350,7 @@ run(struct program *p, struct err *e)
 
 	log_begin(&p->log);
 	TAILQ_INIT(&p->api.calls);
+	TAILQ_INIT(&p->api.batches);
 	if (open_all(p, e) == 0 && notify_ready(e) == 0) {
 		log_say(
 		    &p->log, LOG_TELL, "listening on %s", httpd_url(p->server));

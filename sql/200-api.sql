@@ -135,50 +135,125 @@ BEGIN
 END
 $$;
 
--- Stores an event, due at once. tos ('{7,9}'): for these webhooks instead of
--- those that match. became: 'accepted'; 'repeat', it was there; 'taken', its
--- id is another event's; 'missing', some of tos are no webhooks of the
--- caller's, and nothing is stored. webhooks: for whom it is, or the missing.
-CREATE OR REPLACE FUNCTION whk.api_emit(caller text, event_id text,
-	chosen boolean, type text, tenant text, key text, content_type text,
-	body text, tos text)
-RETURNS TABLE (became text, webhooks bigint[])
-LANGUAGE plpgsql AS $$
-DECLARE
-	now timestamptz := date_trunc('milliseconds', clock_timestamp());
-	fresh boolean;
+-- The webhooks among tos ('{7,9}') that are none of the caller's; null: none.
+CREATE OR REPLACE FUNCTION whk.api_lacks(caller text, tos text)
+RETURNS bigint[]
+LANGUAGE plpgsql STABLE AS $$
 BEGIN
-	webhooks := ARRAY(SELECT t FROM unnest(tos::bigint[]) t
+	IF tos IS NULL THEN
+		RETURN NULL;
+	END IF;
+	RETURN nullif(ARRAY(SELECT t FROM unnest(tos::bigint[]) t
 		WHERE NOT EXISTS (SELECT FROM whk.webhook w
 			WHERE w.id = t AND whk.api_sees(w, caller))
-		ORDER BY t);
-	IF webhooks <> '{}' THEN
-		became := 'missing';
-		RETURN NEXT;
-		RETURN;
+		ORDER BY t), '{}');
+END
+$$;
+
+-- Those of an event's webhooks that the caller sees.
+CREATE OR REPLACE FUNCTION whk.api_shown(webhooks bigint[], caller text)
+RETURNS bigint[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	IF caller IS NULL THEN
+		RETURN webhooks;
 	END IF;
-	SELECT a.fresh INTO fresh
-	FROM whk.accept(ARRAY[event_id], ARRAY[now], ARRAY[api_emit.type],
-		ARRAY[api_emit.tenant], ARRAY[api_emit.key],
-		ARRAY[api_emit.content_type], ARRAY[api_emit.body], ARRAY[tos],
-		ARRAY[chosen], interval '0', now, 'api') a;
-	IF fresh THEN
+	RETURN ARRAY(SELECT w.id FROM whk.webhook w
+		WHERE w.id = ANY (webhooks) AND whk.api_sees(w, caller)
+		ORDER BY w.id);
+END
+$$;
+
+-- accept() for events due at once, of which none fails for another: fresh, or
+-- wrong, what the database has against it.
+CREATE OR REPLACE FUNCTION whk.api_store(ids text[], types text[],
+	tenants text[], keys text[], content_types text[], bodies text[],
+	tos text[], chosen boolean[], now timestamptz)
+RETURNS TABLE (n int, fresh boolean, wrong text)
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+	stored boolean[];
+BEGIN
+	stored := ARRAY(SELECT a.fresh FROM whk.accept(ids,
+			array_fill(now, ARRAY[cardinality(ids)]), types,
+			tenants, keys, content_types, bodies, tos, chosen,
+			interval '0', now, 'api') a
+		ORDER BY a.n);
+	RETURN QUERY SELECT s.n::int, s.fresh, NULL::text
+	FROM unnest(stored) WITH ORDINALITY AS s(fresh, n);
+EXCEPTION WHEN data_exception OR integrity_constraint_violation
+		OR program_limit_exceeded THEN
+	IF cardinality(ids) = 1 THEN
+		RETURN QUERY SELECT 1, NULL::boolean, SQLERRM;
+	ELSE
+		RETURN QUERY SELECT i, s.fresh, s.wrong
+		FROM generate_subscripts(ids, 1) i, whk.api_store(ids[i:i],
+			types[i:i], tenants[i:i], keys[i:i],
+			content_types[i:i], bodies[i:i], tos[i:i],
+			chosen[i:i], now) s;
+	END IF;
+END
+$$;
+
+-- Stores events, due at once, all in one transaction. tos ('{7,9}'): for these
+-- webhooks instead of those that match. For each event, by its place from 1,
+-- became: 'accepted'; 'repeat', it was there; 'taken', its id is another
+-- event's; 'missing', some of tos are no webhooks of the caller's, and it is
+-- not stored; 'refused', not stored either, and wrong says why. webhooks: for
+-- whom it is, or the missing.
+CREATE OR REPLACE FUNCTION whk.api_emit(callers text[], ids text[],
+	chosen boolean[], types text[], tenants text[], keys text[],
+	content_types text[], bodies text[], tos text[])
+RETURNS TABLE (n int, became text, webhooks bigint[], wrong text)
+LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan SET jit = off AS $$
+#variable_conflict use_column
+DECLARE
+	now timestamptz := date_trunc('milliseconds', clock_timestamp());
+	lacks text[] := ARRAY(SELECT whk.api_lacks(i.caller, i."to")::text
+		FROM unnest(callers, tos) WITH ORDINALITY AS i(caller, "to", n)
+		ORDER BY i.n);
+	-- For nobody, and so not stored, where some are missing.
+	for_whom text[] := ARRAY(SELECT
+			CASE WHEN i.lack IS NULL THEN i."to" ELSE '{}' END
+		FROM unnest(lacks, tos) WITH ORDINALITY AS i(lack, "to", n)
+		ORDER BY i.n);
+	stored boolean[];
+	wrongs text[];
+BEGIN
+	SELECT array_agg(s.fresh ORDER BY s.n), array_agg(s.wrong ORDER BY s.n)
+	INTO stored, wrongs
+	FROM whk.api_store(ids, types, tenants, keys, content_types, bodies,
+		for_whom, chosen, now) s;
+	IF true = ANY (stored) THEN
 		PERFORM whk.wake(now);
 	END IF;
-	SELECT CASE WHEN fresh THEN 'accepted'
-		WHEN e.tenant IS NOT DISTINCT FROM api_emit.tenant
-			AND e.type IS NOT DISTINCT FROM api_emit.type
-			AND coalesce(e.body = api_emit.body, true)
-			THEN 'repeat'
-		ELSE 'taken' END,
-		CASE WHEN caller IS NULL THEN e.webhooks ELSE ARRAY(
-			SELECT t FROM unnest(e.webhooks) t
-			JOIN whk.webhook w ON w.id = t
-			WHERE whk.api_sees(w, caller)) END
-	INTO became, webhooks
-	FROM whk.event e WHERE e.id = event_id
-	ORDER BY e.time DESC LIMIT 1;
-	RETURN NEXT;
+	RETURN QUERY
+	SELECT i.n::int, 'accepted', whk.api_shown(e.webhooks, i.caller),
+		NULL::text
+	FROM unnest(callers, ids, stored) WITH ORDINALITY
+		AS i(caller, id, fresh, n)
+	JOIN whk.event e ON e.id = i.id AND e.time = now
+	WHERE i.fresh;
+	IF true = ALL (stored) THEN
+		RETURN;
+	END IF;
+	RETURN QUERY
+	SELECT i.n::int, CASE WHEN i.lack IS NOT NULL THEN 'missing'
+			WHEN i.wrong IS NOT NULL THEN 'refused'
+			WHEN e.tenant IS NOT DISTINCT FROM i.tenant
+				AND e.type IS NOT DISTINCT FROM i.type
+				AND coalesce(e.body = i.body, e.id IS NOT NULL)
+				THEN 'repeat'
+			ELSE 'taken' END,
+		coalesce(i.lack::bigint[],
+			whk.api_shown(e.webhooks, i.caller)), i.wrong
+	FROM unnest(callers, ids, types, tenants, bodies, lacks, stored, wrongs)
+		WITH ORDINALITY AS i(caller, id, type, tenant, body, lack,
+			fresh, wrong, n)
+	LEFT JOIN LATERAL (SELECT * FROM whk.event s WHERE s.id = i.id
+		ORDER BY s.time DESC LIMIT 1) e ON true
+	WHERE i.fresh IS NOT true;
 END
 $$;
 
@@ -188,6 +263,7 @@ CREATE OR REPLACE FUNCTION whk.api_ping(caller text, of_id bigint)
 RETURNS text
 LANGUAGE plpgsql AS $$
 DECLARE
+	now timestamptz := date_trunc('milliseconds', clock_timestamp());
 	event_id text := 'ping_' || gen_random_uuid();
 	of_tenant text;
 BEGIN
@@ -196,11 +272,14 @@ BEGIN
 	IF NOT FOUND THEN
 		RETURN NULL;
 	END IF;
-	PERFORM whk.api_emit(NULL, event_id, false, 'ping', of_tenant, NULL,
-		NULL, json_build_object('type', 'ping', 'timestamp',
-			whk.rfc3339(clock_timestamp()), 'data',
-			json_build_object('webhook', of_id))::text,
-		'{' || of_id || '}');
+	PERFORM whk.accept(ARRAY[event_id], ARRAY[now], ARRAY['ping'],
+		ARRAY[of_tenant], ARRAY[NULL::text], ARRAY[NULL::text],
+		ARRAY[json_build_object('type', 'ping', 'timestamp',
+			whk.rfc3339(now), 'data',
+			json_build_object('webhook', of_id))::text],
+		ARRAY['{' || of_id || '}'], ARRAY[false], interval '0', now,
+		'api');
+	PERFORM whk.wake(now);
 	RETURN event_id;
 END
 $$;

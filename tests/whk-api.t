@@ -430,6 +430,78 @@ verdicts <raw.out
 stop "$few_pid"
 status_is 0 "it ends well"
 
+# --- events at once ---
+
+# Sends each line of a file as an event, over a connection of its own, and
+# prints the statuses and the answers when they have come.
+cat >together.py <<'END'
+import http.client, sys
+bodies = open(sys.argv[2]).read().splitlines()
+conns = [http.client.HTTPConnection(sys.argv[1]) for body in bodies]
+for conn, body in zip(conns, bodies):
+    conn.request("POST", "/events/", body, {"Content-Type": "application/json"})
+print("sent", flush=True)
+for conn in conns:
+    r = conn.getresponse()
+    print(r.status, r.read().decode().strip())
+END
+# together: posts the events of the file "posts" while others are being stored.
+together() {
+	psql -XAtqc "BEGIN; LOCK TABLE whk.event IN EXCLUSIVE MODE;
+		SELECT pg_sleep(100)" >/dev/null 2>&1 &
+	wait_for '[ "$(sql "SELECT count(*) FROM pg_stat_activity
+		WHERE query LIKE '\''%pg_sleep(100)'\''
+			AND wait_event = '\''PgSleep'\''")" = 1 ]'
+	spawn together python3 together.py "${url#http://}" posts
+	wait_for "grep -q sent '$T/together.out'"
+	wait_for '[ "$(sql "SELECT count(*) FROM pg_locks
+		WHERE NOT granted")" = 2 ]'
+	ask GET /healthz
+	sql "SELECT pg_cancel_backend(pid) FROM pg_stat_activity
+		WHERE wait_event = 'PgSleep'" >/dev/null
+	reap "$together_pid"
+	sed 1d together.out >answers
+}
+
+for n in $(seq 40); do
+	echo "{\"id\":\"at_once_$n\",\"body\":$n,\"to\":[1]}"
+done >posts
+together
+is "$(sort answers)" "$(seq 40 | sed 's/.*/202 {"id": "at_once_&", "webhooks": [1]}/' |
+	sort)" "each gets its answer"
+ok "they are stored in few transactions" [ "$(sql "SELECT count(DISTINCT
+	xmin::text) FROM whk.event WHERE id LIKE 'at_once_%'")" -le 5 ]
+
+sql "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+	'BEGIN RAISE check_violation USING MESSAGE = ''no poison''; END';
+	CREATE TRIGGER refuse BEFORE INSERT ON whk.event FOR EACH ROW
+	WHEN (NEW.type = 'poison') EXECUTE FUNCTION refuse()"
+for n in $(seq 20); do
+	echo "{\"id\":\"beside_$n\",\"body\":$n,\"to\":[1]}"
+	case $n in
+	4) echo '{"id":"at_once_1","body":"another","to":[1]}' ;;
+	6) echo '{"id":"poisoned","type":"poison","body":1}' ;;
+	8) echo '{"id":"nobody","body":1,"to":[98,1,99]}' ;;
+	12 | 16) echo '{"id":"twin","body":1,"to":[1]}' ;;
+	18) echo '{"id":"at_once_1","body":1,"to":[1]}' ;;
+	esac
+done >posts
+together
+is "$(grep -c '^202 {"id": "beside_.*", "webhooks": \[1\]}' answers)" 20 \
+	"none fails for another"
+is "$(grep -v beside_ answers | sort)" \
+	'202 {"id": "at_once_1", "webhooks": [1], "repeat": true}
+202 {"id": "twin", "webhooks": [1], "repeat": true}
+202 {"id": "twin", "webhooks": [1]}
+409 {"error": "id: another event has it"}
+422 {"error": "to: there are no such webhooks: {98,99}"}
+500 {"error": "the database refused it"}' "and each is answered for itself"
+is "$(sql "SELECT count(*) FROM whk.event WHERE id LIKE 'beside_%'
+	OR id IN ('twin', 'poisoned', 'nobody')")" 21 "what was taken is stored"
+like "$(cat api.err)" '^whk-api: event poisoned: no poison$' \
+	"what was refused is said"
+sql 'DROP TRIGGER refuse ON whk.event; DROP FUNCTION refuse()'
+
 # --- the database goes away ---
 
 stop_postgres
@@ -453,10 +525,22 @@ wait_for '[ "$(sql "SELECT count(*) FROM pg_locks WHERE granted AND
 	relation = '\''whk.webhook'\''::regclass")" = 1 ]'
 curl -sS -m 60 -o late -w '%{http_code}' "$url/webhooks/1" >late.code &
 late=$!
-wait_for '[ "$(sql "SELECT count(*) FROM pg_locks WHERE NOT granted")" = 1 ]'
+posts=
+for n in 1 2 3 4; do
+	curl -sS -m 60 -o /dev/null -w '%{http_code}\n' "$url/events/" \
+		-d body=x -d "id=lost_$n" >"lost.$n" &
+	posts="$posts $!"
+	# Two are being stored, the others wait for their turn.
+	wait_for "[ \$((\$(sql 'SELECT count(*) FROM pg_locks
+		WHERE NOT granted'))) -ge $((n < 3 ? n + 1 : 3)) ]"
+done
+ask GET /openapi.json
 stop_postgres QUIT
 wait "$late"
 is "$(cat late.code)" 503 "one that waited for the database is told"
+# shellcheck disable=SC2086 # several
+wait $posts
+is "$(cat lost.* | uniq -c | xargs)" "4 503" "and events that did, each"
 kill "$locker" 2>/dev/null
 restart_postgres
 wait_for 'ask GET /healthz; [ "$code" = 200 ]'

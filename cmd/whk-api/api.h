@@ -12,11 +12,15 @@
 #include "db.h"
 #include "httpd-request.h"
 #include "httpd.h"
+#include "line.h"
 #include "log.h"
 #include "sign.h"
 #include "stats-round.h"
 #include "whk-api/form.h"
 #include "whk-api/tokens.h"
+
+struct event;
+struct event_base;
 
 /*
  * whk-api's own. A request becomes a call, which a route's handler answers at
@@ -26,17 +30,29 @@
 /*
  * A connection to the database. What may take long goes over one of its own, so
  * that nobody waits for it who has not asked for it; events go over several, so
- * that they are written to the disk together.
+ * that one batch is got ready while another is written to the disk.
  */
-#define EVENT_LANES 4
+#define EVENT_LANES 2
 struct lane {
 	struct api *api;
 	struct db *db;
-	bool away; /* it is out of reach: calls are refused */
+	struct batch *batch; /* the events that it is storing; NULL: none */
+	bool away;           /* it is out of reach: calls are refused */
+};
+
+/* Events that are stored in one transaction. */
+struct batch {
+	TAILQ_ENTRY(batch) entry;
+	struct lane *lane; /* over which it is stored */
+	struct args args;
+	TAILQ_HEAD(, call) calls; /* in the order of args */
+	size_t count, bytes;      /* of them, and of their bodies */
 };
 
 struct api {
 	struct lane fast, slow, events[EVENT_LANES];
+	TAILQ_HEAD(batches, batch) batches; /* those that wait for a lane */
+	struct event *store;                /* there is something to store */
 	struct tokens tokens;
 	bool open;        /* without tokens, by whatever name it is called */
 	const char *cors; /* the origin that may ask, "*", or NULL */
@@ -54,15 +70,16 @@ struct call {
 	struct conn *conn; /* NULL: the client is gone */
 	struct lane *lane; /* whose answer is waited for; NULL: none */
 	const struct route *route;
-	bool head;          /* HEAD: the answer's body is not sent */
-	char line[128];     /* method and path, for the log */
-	int64_t began_us;   /* by the steady clock */
-	const char *tenant; /* whose token it came with; NULL: all */
-	int64_t id;         /* the webhook in the path; 0: none */
-	char event[129];    /* the event in the path; "": none */
-	const char *origin; /* to be named in the answer, or NULL */
-	struct form query;  /* what stood after the question mark */
-	struct buf headers; /* further lines of the answer's head */
+	bool head;                 /* HEAD: the answer's body is not sent */
+	char line[128];            /* method and path, for the log */
+	int64_t began_us;          /* by the steady clock */
+	const char *tenant;        /* whose token it came with; NULL: all */
+	int64_t id;                /* the webhook in the path; 0: none */
+	char event[129];           /* the event in the path; "": none */
+	const char *origin;        /* to be named in the answer, or NULL */
+	struct form query;         /* what stood after the question mark */
+	struct buf headers;        /* further lines of the answer's head */
+	TAILQ_ENTRY(call) batched; /* with its event */
 	/* what the handlers keep until the database has answered */
 	void (*answered)(struct call *c, const PGresult *r);
 	json_t *given; /* the webhook's definition as it came */
@@ -102,6 +119,19 @@ bool call_can_ask(struct call *c, struct lane *lane);
 
 /* Answers the calls that wait for a lane's database: it is away. */
 void call_lost(struct lane *lane);
+
+/*
+ * gather.c: events that come while others are being stored, on whatever
+ * connection, are stored together. The event is copied; its id must be said.
+ */
+void gather_add(struct call *c, const struct event_line *ev, bool chosen);
+int gather_init(struct api *api, struct event_base *base, struct err *e);
+/* After call_lost() for a lane of events. */
+void gather_lost(struct lane *lane);
+void gather_free(struct api *api);
+
+/* events.c: answers with what became of an event, a row of api_emit(). */
+void event_emitted(struct call *c, const PGresult *r, int row);
 
 struct call *call_new(struct api *api, struct conn *conn);
 void call_free(struct call *c);

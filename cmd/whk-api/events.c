@@ -48,13 +48,19 @@ add_ids(struct buf *b, const char *ids)
 	buf_text(b, "]");
 }
 
-static void
-on_emitted(struct call *c, const PGresult *r)
+void
+event_emitted(struct call *c, const PGresult *r, int row)
 {
-	const char *became = db_text(r, 0, 0), *ids = db_text(r, 0, 1);
+	const char *became = db_text(r, row, 0), *ids = db_text(r, row, 1);
 	struct buf json = {0};
 
-	if (became == NULL || strcmp(became, "taken") == 0) {
+	if (strcmp(became, "refused") == 0) {
+		log_say(c->api->log, LOG_WARN, "event %s: %s", c->event,
+		    db_text(r, row, 2));
+		call_fail(c, 500, "the database refused it");
+		return;
+	}
+	if (strcmp(became, "taken") == 0) {
 		call_fail(c, 409, "id: another event has it");
 		return;
 	}
@@ -188,56 +194,17 @@ complete(struct call *c, struct event_line *ev, const char *key, struct err *e)
 }
 
 static void
-add_to(struct args *a, const struct event_line *ev)
-{
-	struct buf b = {0};
-
-	for (size_t i = 0; i < ev->to_count; i++)
-		buf_fmt(&b, "%s%lld", i == 0 ? "{" : ",", (long long)ev->to[i]);
-	buf_text(&b, "}");
-	args_text(a, ev->to == NULL ? NULL : b.data);
-	a->failed |= b.failed;
-	buf_free(&b);
-}
-
-/* The lane that has the least to do. */
-static struct lane *
-choose_lane(struct api *api)
-{
-	struct lane *least = &api->events[0];
-
-	for (size_t i = 1; i < EVENT_LANES; i++)
-		if (db_calls(api->events[i].db) < db_calls(least->db))
-			least = &api->events[i];
-	return least;
-}
-
-static void
-emit(struct call *c, const struct event_line *ev, bool chosen)
+emit(struct call *c, const struct event_line *given, bool chosen)
 {
 	char type[EVENT_TEXT_MAX + 1];
-	struct args a = {0};
-	struct buf body = {0};
+	struct event_line ev = *given;
 
-	args_text(&a, c->tenant);
-	args_text(&a, c->event);
-	args_text(&a, chosen ? "true" : "false");
-	if (ev->type == NULL && event_body_type(ev->body, ev->body_len, type))
-		args_text(&a, type);
-	else
-		args_text(&a, ev->type);
-	args_text(&a, c->tenant != NULL ? c->tenant : ev->tenant);
-	args_text(&a, ev->key);
-	args_text(&a, ev->content_type);
-	buf_add(&body, ev->body, ev->body_len);
-	args_text(&a, body.data == NULL ? "" : body.data);
-	a.failed |= body.failed;
-	buf_free(&body);
-	add_to(&a, ev);
-	call_ask(c, choose_lane(c->api),
-	    "SELECT became, webhooks FROM whk.api_emit($1, $2, $3::boolean, "
-	    "$4, $5, $6, $7, $8, $9)",
-	    &a, on_emitted);
+	ev.id = c->event;
+	if (ev.type == NULL && event_body_type(ev.body, ev.body_len, type))
+		ev.type = type;
+	if (c->tenant != NULL)
+		ev.tenant = c->tenant;
+	gather_add(c, &ev, chosen);
 }
 
 /* Takes an event that was read; e->msg is what is wrong with it, or "". */
