@@ -164,7 +164,7 @@ check-run: tests build/venv/.done build/elasticmq/.done \
 # The tests that need root, an engine for containers, and minutes.
 SYSTEM_TESTS = $(sort $(wildcard tests/system/*.t))
 check-system:
-	@CC='$(CC)' sh tests/deps build demo check system
+	@CC='$(CC)' sh tests/deps build demo check system deb
 	@$(MAKE) $(SUBFLAGS) all build/venv/.done build/elasticmq/.done
 	@WHK_BUILD='$(abspath $(B))' WHK_TEST_TIMEOUT=900 \
 		prove --timer -e tests/run $(PROVE_FLAGS) $(SYSTEM_TESTS)
