@@ -38,7 +38,8 @@
 #	either SMOKE FULL            prints the one for the run that it is
 #	timed COMMAND...             runs it, which must succeed; $took seconds
 #	cpu_of COMMAND...            runs it and writes down its CPU time
-#	cpu_used COMMAND             that time, in seconds
+#	cpu_used COMMAND             that time, in seconds, of all of them since
+#	                             it was last asked for
 #	cpu_now PID                  CPU seconds until now of a process and all
 #	                             that it started, those that ended too
 #	peak_kib PID                 the most memory that it has had
@@ -62,8 +63,14 @@
 #	                             columns of theirs in $columns, as JSON
 #	events N TYPE BYTES          event lines to $T/events
 #	fill N TYPE BYTES            puts them on the queue
-#	loaded N                     the pipeline takes the N events of
-#	                             $T/events while whk-emit sends them
+#	drain N                      the pipeline takes N messages that are in
+#	                             the queue; $took
+#	produce N                    the same of the N events of $T/events, while
+#	                             whk-emit sends them
+#	rest                         adds to $took what it takes to send what was
+#	                             parked, as it waited for its webhook for
+#	                             over a second
+#	backlog                      whk-due | whk-send, by cpu_of
 #	emit_due N TYPES BYTES       N events due at once, put into the tables,
 #	                             of the types bench.0, bench.1 ... in turn
 #	check_record N               N more deliveries than at the last look are
@@ -104,6 +111,7 @@ about() {
 }
 
 figure() {
+	case $2 in '' | *[!0-9.e+-]*) die "no number for $1: $2" ;; esac
 	figure_line="{\"case\":\"$case_name\",\"name\":\"$1\",\"value\":$2"
 	figure_line="$figure_line,\"unit\":\"$3\""
 	say "    $1: $2 $3"
@@ -157,11 +165,13 @@ timed() {
 }
 
 cpu_of() {
-	/usr/bin/time -f '%U + %S' -o "$T/$1.cpu" "$@"
+	/usr/bin/time -a -f '%U %S' -o "$T/$1.cpu" "$@"
 }
 
 cpu_used() {
-	calc %.2f "$(tail -n 1 "$T/$1.cpu")"
+	touch "$T/$1.cpu"
+	awk '{ sum += $1 + $2 } END { printf "%.2f", sum }' "$T/$1.cpu"
+	rm "$T/$1.cpu"
 }
 
 # What ended is in its parent's times of children.
@@ -275,9 +285,36 @@ fill() {
 	whk-emit -l "$T/events" || die "cannot fill the queue"
 }
 
-loaded() {
+pipeline() {
+	whk-poll -n "$1" | whk-send >/dev/null
+}
+
+drain() {
+	timed pipeline "$1"
+	rest
+}
+
+pipeline_and_producer() {
 	whk-emit -l "$T/events" &
-	whk-poll -n "$1" | whk-send >/dev/null && wait $!
+	pipeline "$1" && wait $!
+}
+
+produce() {
+	timed pipeline_and_producer "$1"
+	rest
+}
+
+backlog() {
+	cpu_of whk-due | cpu_of whk-send >/dev/null
+}
+
+rest() {
+	parked=$(sql 'SELECT count(*) FROM whk.pending')
+	[ "$parked" -gt 0 ] || return 0
+	say "    $parked waited for long, were parked, and are sent by whk-due"
+	before=${took:-0}
+	timed backlog
+	took=$(calc %.3f "$before + $took")
 }
 
 emit_due() {
