@@ -65,11 +65,11 @@
 #	fill N TYPE BYTES            puts them on the queue
 #	drain N                      the pipeline takes N messages that are in
 #	                             the queue; $took
-#	produce N                    the same of the N events of $T/events, while
-#	                             whk-emit sends them
-#	rest                         adds to $took what it takes to send what was
-#	                             parked, as it waited for its webhook for
-#	                             over a second
+#	produce N                    the same of the N events of $T/events,
+#	                             while whk-emit sends them
+#	rest                         sends what was parked, as it had waited for
+#	                             its webhook for over a second; adds what
+#	                             that takes to $took
 #	backlog                      whk-due | whk-send, by cpu_of
 #	emit_due N TYPES BYTES       N events due at once, put into the tables,
 #	                             of the types bench.0, bench.1 ... in turn
