@@ -134,7 +134,8 @@ $(grep -c '^many-2 [^ ]* r ' "$T/access")" "40 40" \
 # --- verification -----------------------------------------------------------
 
 # Each has had no session of its own; those of the same server do not serve.
-for case in "name https://a.localhost:$good/" "address https://127.0.0.1:$good/" \
+for case in "name https://a.localhost:$good/" \
+	"address https://127.0.0.1:$good/" \
 	"foreign https://x.a.localhost:$foreign/" \
 	"old https://x.a.localhost:$old/"; do
 	hook "bad.${case%% *}" "${case#* }"
