@@ -26,6 +26,12 @@ void db_params(struct db_params *p, const char *program);
 /* Fills *e from a connection that failed; returns -1. */
 int db_connect_error(const PGconn *c, struct err *e);
 
+/*
+ * Whether a call may have failed as a whk-init makes the functions anew: it
+ * began with those of before, and missed one on its way.
+ */
+bool db_changing(const PGresult *r);
+
 /* Whether a greeting's answer is what this program needs; else *e. */
 int db_check_hello(const PGresult *r, struct err *e);
 

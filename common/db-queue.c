@@ -335,7 +335,7 @@ answered(struct db *db)
 		TAILQ_REMOVE(&db->sent, c, entry);
 		greeted(db, c, failed);
 		call_free(c);
-	} else if (failed != NULL && failed->temporary) {
+	} else if (failed != NULL && (failed->temporary || db_changing(r))) {
 		/* all that is under way waits with it: order is kept */
 		c->refused = true;
 		lost(db, failed);

@@ -98,6 +98,26 @@ passing(const char *state)
 	    strcmp(state, "55006") == 0;      /* object in use */
 }
 
+/* Whether something of the schema is not there. */
+static bool
+missing(const char *state)
+{
+	return strcmp(state, "3F000") == 0 || strcmp(state, "42883") == 0 ||
+	    strcmp(state, "42P01") == 0;
+}
+
+bool
+db_changing(const PGresult *r)
+{
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+	const char *msg = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+
+	/* what is dropped is looked for by its number, or by its name */
+	return state != NULL &&
+	    (missing(state) ||
+		(msg != NULL && strncmp(msg, "cache lookup failed", 19) == 0));
+}
+
 int
 db_error(const PGresult *r, struct err *e)
 {
@@ -111,8 +131,7 @@ db_error(const PGresult *r, struct err *e)
 		return err_temporary(e, "database: %s",
 		    line[0] != '\0' ? line : "connection lost");
 	}
-	if (strcmp(state, "3F000") == 0 || strcmp(state, "42883") == 0 ||
-	    strcmp(state, "42P01") == 0)
+	if (missing(state))
 		return err_set(e, "database: %s: run whk-init", msg);
 	one_line(line, sizeof(line), detail != NULL ? detail : "");
 	if (passing(state))

@@ -60,9 +60,9 @@ db_longs(const PGresult *r, int row, int column, int64_t **v, size_t *count);
  *
  * Whatever is no fault of the call's own (no server, a lost connection, a
  * shutdown, too many connections, a standby, a full disk, a deadlock, a
- * serialization failure, a timeout) makes it wait and be sent again, for
- * ever, with growing pauses; so a call may be carried out twice, and only
- * functions for which that does no harm go through here.
+ * serialization failure, a timeout, a whk-init at work) makes it wait and be
+ * sent again, for ever, with growing pauses; so a call may be carried out
+ * twice, and only functions for which that does no harm go through here.
  */
 struct db;
 

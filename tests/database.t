@@ -121,6 +121,7 @@ refuse 40001 "a serialization failure"
 refuse 40P01 "a deadlock"
 refuse 53100 "a full disk"
 refuse 57014 "a statement timeout"
+refuse 42883 "a function that a whk-init is about to make anew"
 
 # --- a real timeout, and a real lock ---------------------------------------
 
