@@ -105,7 +105,7 @@ ok "the image is $((size / 1000000)) MB over its base, under 100" \
 for service in web worker; do
 	run docker-compose exec -T $service sh -c 'id -u
 		for d in / /tmp /usr/bin; do touch $d/x 2>/dev/null && echo $d
-		done; cat /proc/1/status'
+		done; grep -E "^(Cap|NoNew)" /proc/1/status'
 	isnt "$(head -n 1 "$T/out")" 0 "$service: not root"
 	unlike "$(cat "$T/out")" '^/' "$service: a root that is read-only"
 	out_like '^CapBnd:.0+$' "$service: no capability, and none to be had"
@@ -164,9 +164,7 @@ for service in worker web; do
 done
 reap "${up_pid:?}"
 wait $api_pid $queue_pid
-ok "that was in the middle" \
-	test "$(sort -u "$T/recv.out" | wc -l)" -lt 10000
-not_ok "not all is there" all_there
+not_ok "that was in the middle: not all is there" all_there
 # What was in a pipe is leased to those that are gone: as if that had ended.
 query "UPDATE whk.pending SET next_at = now() WHERE next_at > now()"
 exits 0 "they start again" docker-compose up -d web worker
