@@ -7,6 +7,7 @@
 #include <err.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,6 +71,7 @@ struct program {
 	int fd;            /* that systemd gave, or -1 */
 	struct loop loop;
 	struct event *late;
+	struct event *reload; /* SIGHUP, where there are tokens */
 	struct httpd *server;
 };
 
@@ -248,6 +250,38 @@ on_stop(void *arg)
 	httpd_stop(p->server);
 }
 
+/* SIGHUP: the tokens are read again, and stay as they are if that fails. */
+static void
+on_reload(evutil_socket_t sig, short what, void *arg)
+{
+	struct program *p = arg;
+	struct tokens fresh = {0};
+	struct err e;
+
+	(void)sig;
+	(void)what;
+	if (tokens_load(&fresh, p->o.tokens, &e) == -1) {
+		tokens_free(&fresh);
+		log_say(&p->log, LOG_WARN, "%s: the tokens stay as they were",
+		    e.msg);
+		return;
+	}
+	tokens_free(&p->api.tokens);
+	p->api.tokens = fresh;
+	log_say(&p->log, LOG_NOTE, "%s: %zu tokens", p->o.tokens, fresh.count);
+}
+
+static int
+watch_reload(struct program *p, struct err *e)
+{
+	if (p->o.tokens == NULL)
+		return 0;
+	p->reload = evsignal_new(p->loop.base, SIGHUP, on_reload, p);
+	if (p->reload == NULL || evsignal_add(p->reload, NULL) == -1)
+		return err_temporary(e, "out of memory");
+	return 0;
+}
+
 /* How many connections there may be: each is a descriptor. */
 static size_t
 raise_limit(void)
@@ -297,7 +331,8 @@ open_all(struct program *p, struct err *e)
 	p->late = evtimer_new(p->loop.base, on_late, p);
 	if (p->late == NULL)
 		return err_temporary(e, "out of memory");
-	if (gather_init(&p->api, p->loop.base, e) == -1 ||
+	if (watch_reload(p, e) == -1 ||
+	    gather_init(&p->api, p->loop.base, e) == -1 ||
 	    open_lane(p, &p->api.fast, e) == -1 ||
 	    open_lane(p, &p->api.slow, e) == -1)
 		return -1;
@@ -323,6 +358,8 @@ close_all(struct program *p)
 		db_free(p->api.events[i].db);
 	if (p->late != NULL)
 		event_free(p->late);
+	if (p->reload != NULL)
+		event_free(p->reload);
 	loop_free(&p->loop);
 	buf_free(&p->api.out);
 	buf_free(&p->api.openapi);

@@ -73,7 +73,7 @@ struct call {
 	bool head;                 /* HEAD: the answer's body is not sent */
 	char line[128];            /* method and path, for the log */
 	int64_t began_us;          /* by the steady clock */
-	const char *tenant;        /* whose token it came with; NULL: all */
+	char *tenant;              /* whose token it came with; NULL: all */
 	int64_t id;                /* the webhook in the path; 0: none */
 	char event[129];           /* the event in the path; "": none */
 	const char *origin;        /* to be named in the answer, or NULL */

@@ -30,6 +30,7 @@ call_free(struct call *c)
 		round_free(c->round);
 	free(c->round);
 	json_decref(c->given);
+	free(c->tenant);
 	explicit_bzero(c->secret, sizeof(c->secret));
 	form_free(&c->query);
 	if (c->headers.data != NULL)

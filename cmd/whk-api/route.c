@@ -160,10 +160,17 @@ is_invited(struct call *c, const struct httpd_request *r)
 static bool
 is_authorized(struct call *c, const struct httpd_request *r)
 {
-	if (c->api->tokens.count == 0 || c->route->open ||
-	    tokens_find(
-		&c->api->tokens, httpd_header(r, "authorization"), &c->tenant))
+	const char *tenant;
+
+	if (c->api->tokens.count == 0 || c->route->open)
 		return true;
+	if (tokens_find(
+		&c->api->tokens, httpd_header(r, "authorization"), &tenant)) {
+		if (tenant == NULL || (c->tenant = strdup(tenant)) != NULL)
+			return true;
+		call_fail(c, 500, "out of memory");
+		return false;
+	}
 	call_header(c, "WWW-Authenticate: Bearer realm=\"whk\"");
 	call_fail(c, 401, "a bearer token is needed, and one of ours");
 	return false;
