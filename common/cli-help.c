@@ -47,11 +47,15 @@ right(char *buf, size_t size, const struct cli_option *o, const void *values)
 	const char *at = (const char *)values + o->offset, *text = "";
 	enum cli_type form = cli_form(o);
 	char number[CLI_NUMBER] = "";
+	int64_t value = 0;
 
 	if (form == CLI_STRING && *(const char *const *)(const void *)at)
 		text = *(const char *const *)(const void *)at;
-	if (form >= CLI_INT && *(const int64_t *)(const void *)at != 0) {
-		cli_number(number, form, *(const int64_t *)(const void *)at);
+	if (form >= CLI_INT)
+		value = *(const int64_t *)(const void *)at;
+	/* what could not be given stands for nothing */
+	if (value != 0 && value >= o->min) {
+		cli_number(number, form, value);
 		text = number;
 	}
 	snprintf(buf, size, "%s%s%s%s%s%s%s", o->help,

@@ -12,6 +12,7 @@ start_postgres
 
 exits 0 "-h" whk-log -h
 out_like '^usage: whk-log .*EVENT' "-h says how it is used"
+is "$(grep -c 'default -1' out)" 0 "... without a default that is none"
 exits 1 "-h to a full disk" sh -c 'whk-log -h >/dev/full'
 exits 0 "--version" whk-log --version
 out_like '^whk-log [0-9]+\.' "--version says which"
