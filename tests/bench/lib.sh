@@ -203,7 +203,7 @@ yardstick() {
 	bare_rate=$(echo "$bare_line" | jq .per_second)
 	bare_cpu=$(echo "$bare_line" | jq .cpu_us)
 	figure "bare libcurl loop, $(size "${1:-1000}")" "$bare_rate" /s \
-		ratio 1 cpu_us "$bare_cpu"
+		cpu_us "$bare_cpu"
 }
 
 take() {
