@@ -125,28 +125,7 @@ whk-retry.service whk-worker.service'
 		"and none is started"
 }
 
-# A database that wants a password, which only root and the units can read; two
-# queues; a receiver that takes its time.
-sql "CREATE ROLE whk LOGIN PASSWORD 'correct horse'" postgres
-sql "CREATE DATABASE whk OWNER whk" postgres
-host sh -c 'umask 077; cat >/etc/whk/pg_service.conf' <<'END'
-[whk]
-host=127.0.0.1
-dbname=whk
-user=whk
-password=correct horse
-END
-host sh -c 'cat >>/etc/whk/whk.env' <<'END'
-WHK_DATABASE_URL=postgresql:///?service=whk
-WHK_QUEUE_URL=http://127.0.0.1:9324/000000000000/events
-WHK_ALLOW=127.0.0.0/8
-WHK_LEASE=10s
-WHK_MQ_OPTIONS=--queue=events --queue=orders
-WHK_PRUNE_OPTIONS=--verbose
-END
-host sh -c 'cat >/etc/whk/orders.env' <<'END'
-WHK_QUEUE_URL=http://127.0.0.1:9324/000000000000/orders
-END
+# A receiver that takes its time.
 host sh -c 'cat >/etc/systemd/system/recv.service' <<'END'
 [Service]
 ExecStart=/usr/bin/whk-recv --port 7777 --delay 100ms
@@ -154,17 +133,19 @@ StandardOutput=append:/var/lib/recv
 [Install]
 WantedBy=multi-user.target
 END
+host systemctl enable -q --now recv
+host sh -c 'cat >>/etc/whk/whk.env' <<'END'
+WHK_ALLOW=127.0.0.0/8
+WHK_LEASE=10s
+WHK_MQ_OPTIONS=--queue=events --queue=orders
+WHK_PRUNE_OPTIONS=--verbose
+END
 
-# admin COMMAND...: as root does it, with what the units know.
-admin() {
-	host env PGSERVICEFILE=/etc/whk/pg_service.conf \
-		WHK_DATABASE_URL='postgresql:///?service=whk' \
-		WHK_ALLOW=127.0.0.0/8 "$@"
-}
-exits 0 "whk-init" admin whk-init
-exits 0 "whk-add" admin whk-add -t 5s --schedule 1s http://127.0.0.1:7777
-exits 0 "whk-mq, the worker, the retries" host systemctl start recv whk-mq \
-	whk-worker whk-retry
+# What whk(7) says is to be done, but with the receiver as the webhook.
+sed -n '/^\.Ss From systemd/,/^\.Ed/s/^[#>] //p' "$TOP/man/whk.7" |
+	sed 's,https:.*,-t 5s --schedule 1s http://127.0.0.1:7777,' >"$T/whk7"
+run host env WHK_ALLOW=127.0.0.0/8 sh -ex <"$T/whk7"
+status_is 0 "whk(7) sets it up"
 is "$(unit whk-mq Type)" notify "whk-mq has said that it is ready"
 
 # emit FIRST LAST [QUEUE]: events with these numbers.
@@ -184,6 +165,29 @@ wait_for '[ "$(came)" = 1 ]' || {
 	bail_out "an event is delivered" "$T/journal"
 }
 pass "an event is delivered"
+
+# A database that wants a password, which only root and the units can read.
+sql "ALTER ROLE whk PASSWORD 'correct horse'"
+host sh -c 'umask 077; cat >/etc/whk/pg_service.conf' <<'END'
+[whk]
+host=127.0.0.1
+dbname=whk
+user=whk
+password=correct horse
+END
+host sh -c 'cat >>/etc/whk/whk.env' <<'END'
+WHK_DATABASE_URL=postgresql:///?service=whk
+END
+exits 0 "it starts again" host systemctl restart whk-worker whk-retry
+emit 2 2
+wait_for '[ "$(came)" = 2 ]'
+is "$(came)" 2 "with a password that is a credential"
+is "$(sql "SELECT count(*) FROM pg_stat_activity
+	WHERE application_name LIKE 'whk-%' AND client_addr IS NULL")" 0 \
+	"and in no other way"
+exits 0 "as a person does who may read it" host env \
+	PGSERVICEFILE=/etc/whk/pg_service.conf \
+	WHK_DATABASE_URL='postgresql:///?service=whk' whk-list
 
 # --- shut in ---------------------------------------------------------------
 
@@ -223,13 +227,13 @@ exits 0 "the worker stops in the middle of a load" \
 is "$(unit whk-worker Result)" success "and well"
 host systemctl stop whk-retry
 sent=$(all_came)
-isnt "$sent" 2001 "there is more to do"
+isnt "$sent" 2002 "there is more to do"
 is "$(sql "SELECT count(*) FROM whk.attempt WHERE outcome = 'delivered'")" \
 	"$sent" "what it had begun is delivered and on record"
 exits 0 "and it starts" host systemctl start whk-worker whk-retry
-wait_for '[ "$(came)" = 2001 ]'
-is "$(came)" 2001 "nothing is lost"
-is "$(all_came)" 2001 "and nothing sent twice"
+wait_for '[ "$(came)" = 2002 ]'
+is "$(came)" 2002 "nothing is lost"
+is "$(all_came)" 2002 "and nothing sent twice"
 
 # --- one end dies ----------------------------------------------------------
 
@@ -269,6 +273,9 @@ is "$(host journalctl -u whk-worker -o cat |
 # --- another queue ---------------------------------------------------------
 
 before=$(came)
+host sh -c 'cat >/etc/whk/orders.env' <<'END'
+WHK_QUEUE_URL=http://127.0.0.1:9324/000000000000/orders
+END
 exits 0 "a worker for another queue" host systemctl start whk@orders
 emit 9001 9100 orders
 wait_for "[ \"\$(came)\" = $((before + 100)) ]"
@@ -298,6 +305,11 @@ api() {
 	host curl -sS -m 20 -o /dev/null -w '%{http_code}\n' "$@" \
 		http://127.0.0.1:8000/webhooks/
 }
+isnt "$(host sh -c 'systemctl start whk-api 2>&1; echo $?')" 0 \
+	"whk-api does not start without tokens"
+like "$(host journalctl -q -u whk-api -p 3..3 -o cat)" 'no token in it$' \
+	"and says so, as an error"
+host systemctl stop whk-api
 token=0123456789abcdef0123456789abcdef
 host sh -c 'umask 077; cat >/etc/whk/tokens' <<END
 $token
@@ -312,17 +324,15 @@ is "$(api -H "Authorization: Bearer $token")" 200 "and comes again"
 
 # --- whk-prune -------------------------------------------------------------
 
-exits 0 "a timer for whk-prune" host systemctl enable --now whk-prune.timer
 like "$(host systemctl list-timers whk-prune.timer)" whk-prune.service \
-	"has its time"
+	"the timer for whk-prune has its time"
 exits 0 "whk-prune" host systemctl start whk-prune
 is "$(unit whk-prune Result)" success "does its work"
 
 # --- a reboot, and a power cut ---------------------------------------------
 
 # What is in whk-mq is lost then, so these events come by SQL.
-host systemctl enable recv whk-mq whk-worker whk-retry whk@orders \
-	whk-api.socket >"$T/ok.out" 2>&1
+host systemctl enable -q whk@orders whk-api.socket
 total=$(came)
 for how in restart kill; do
 	total=$((total + 1000))
@@ -366,5 +376,20 @@ exits 0 "it is purged" host dpkg -P whk
 is "$(host sh -c 'find /etc /lib/systemd /usr /var/lib/systemd -name "*whk*"')" \
 	'' "and nothing of it is there"
 is "$(host systemctl is-system-running)" running "the host is well"
+
+# --- without a package -----------------------------------------------------
+
+make -C "$TOP" B="$BUILD" install DESTDIR="$T/local" >"$T/install" 2>&1 ||
+	bail_out "make install" "$T/install"
+tar -C "$T/local" -c . | host tar -C / -x --no-same-owner
+host systemd-sysusers
+host systemctl daemon-reload
+{ grep ^WHK_ "$T/whk7"; echo WHK_ALLOW=127.0.0.0/8; } |
+	host sh -c 'cat >>/usr/local/etc/whk/whk.env'
+exits 0 "make install: it starts" host systemctl start whk-mq whk-worker
+total=$(came)
+emit 30001 30001
+wait_for "[ \"\$(came)\" = $((total + 1)) ]"
+is "$(came)" $((total + 1)) "and delivers"
 
 done_testing
