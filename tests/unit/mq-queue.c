@@ -18,7 +18,7 @@
 #include "../../cmd/whk-mq/tree.c"
 
 static struct moment now = {1000000, 1795503916000};
-static struct meter meter = {0, SIZE_MAX};
+static struct meter meter = {.max = SIZE_MAX};
 static struct digest *digest;
 
 static struct queue *
