@@ -341,7 +341,8 @@ LANGUAGE sql STABLE AS $$
 	SELECT json_strip_nulls(json_build_object('id', e.id, 'type', e.type,
 		'tenant', e.tenant, 'key', e.key,
 		'content_type', e.content_type, 'time', whk.rfc3339(e.time),
-		'accepted', whk.rfc3339(e.accepted_at), 'body', e.body,
+		'accepted', whk.rfc3339(e.accepted_at), 'via', e.via,
+		'body', e.body,
 		'webhooks', whk.api_story_webhooks(caller, e.id, e.time),
 		'more', CASE WHEN cardinality(e.webhooks) > 100 THEN true
 			END))::text

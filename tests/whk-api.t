@@ -224,6 +224,7 @@ gives 200 GET "/events/$id"
 member ".webhooks[] | select(.webhook == $hook) | .attempts[0] |
 	[.outcome,.status]" '["delivered",200]' "its story has it"
 member .body '"{\"n\":1.10}"' "and the body"
+member .via '"api"' "and by which way it came in"
 gives 202 POST "/webhooks/$hook/test"
 whk-due 2>/dev/null | whk-send >sent 2>/dev/null
 like "$(tail -n 1 recv.out)" '"type" : "ping"' "a test is an event like others"
@@ -550,6 +551,10 @@ gives 200 GET /webhooks/1
 is "$(sql "SELECT count(*) FROM whk.event WHERE id = 'while-away'")" 0 \
 	"what was refused was not done later"
 like "$(cat api.err)" '^whk-api: the database is there again' "it says that it is over"
+wait_for '[ "$(sql "SELECT count(*) FROM pg_stat_activity
+	WHERE application_name = '\''whk-api'\'' AND state = '\''idle'\''
+		AND query LIKE '\''%whk.%'\''")" = 4 ]'
+gives 202 POST /events/ -d body=x
 psql -XAtqc "BEGIN; LOCK whk.webhook; SELECT pg_sleep(100)" >/dev/null 2>&1 &
 locker=$!
 wait_for '[ "$(sql "SELECT count(*) FROM pg_locks WHERE granted AND
