@@ -807,6 +807,10 @@ run whk-log -j -n 0
 is "$(wc -l <out)" $n "all are listed"
 is "$(cut -d, -f5 out | sort -c 2>&1)" '' "... oldest first"
 is "$(cut -d, -f1,3,5 out | sort -u | wc -l)" $n "... each once"
+spawn log whk-log -f -j -n $events
+wait_for '[ "$(wc -l <log.out)" -ge $events ]'
+is "$(sort -u log.out | wc -l)" $events "-f begins with many"
+stop "$log_pid"
 [ -n "${WHK_TEST_SLOW:-}" ] || {
 	command time -f %M -o peak whk-log -j -n 0 >out
 	ok "in little memory ($(cat peak) KiB)" test "$(cat peak)" -lt 15000
