@@ -294,14 +294,16 @@ uninstall: $(B)/etc/whk.env
 		rmdir "$(DESTDIR)$$d" 2>/dev/null || :; done
 
 # A package for Debian, built by its own tools in a directory of its own. Its
-# maintainer is who builds it, if they say who they are, as to dch(1).
+# maintainer is who builds it, if they say who they are, as to dch(1); its date
+# that of the source, so that the same source makes the same package.
+SOURCE_DATE = $$(git log -1 --format=%cD 2>/dev/null || date -R)
 MAINTAINER = $${DEBFULLNAME:-whk} <$${DEBEMAIL:-nobody@example.org}>
 deb:
 	@CC='$(CC)' sh tests/deps build deb
 	@rm -rf $(B)/deb && mkdir -p $(B)/deb/whk
 	@cp -R etc/debian $(B)/deb/whk
 	@for f in control changelog; do \
-		sed -e 's/@VERSION@/$(VERSION)/' -e "s/@DATE@/$$(date -R)/" \
+		sed -e 's/@VERSION@/$(VERSION)/' -e "s/@DATE@/$(SOURCE_DATE)/" \
 			-e "s/@MAINTAINER@/$(MAINTAINER)/" etc/debian/$$f.in \
 			>$(B)/deb/whk/debian/$$f || exit 1; \
 	done

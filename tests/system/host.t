@@ -275,6 +275,12 @@ is "$(host journalctl -u whk-worker -o cat |
 before=$(came)
 host sh -c 'cat >/etc/whk/orders.env' <<'END'
 WHK_QUEUE_URL=http://127.0.0.1:9324/000000000000/orders
+AWS_REGION=eu-central-1
+END
+host sh -c 'umask 077; cat >/etc/whk/aws' <<'END'
+[default]
+aws_access_key_id = AKIDEXAMPLE
+aws_secret_access_key = secret
 END
 exits 0 "a worker for another queue" host systemctl start whk@orders
 emit 9001 9100 orders
