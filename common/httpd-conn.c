@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -68,10 +69,18 @@ conn_write(struct conn *c, const void *data, size_t len)
 		c->state = DEAD;
 }
 
-bool
-conn_closing(const struct conn *c)
+static bool
+is_closing(const struct conn *c)
 {
 	return c->request.close || c->server->stopping;
+}
+
+const char *
+conn_option(const struct conn *c)
+{
+	if (is_closing(c))
+		return "close";
+	return c->request.keep ? "keep-alive" : NULL;
 }
 
 void
@@ -114,10 +123,11 @@ static void
 refuse(struct conn *c, int status)
 {
 	struct buf text = {0}, body = {0};
+	char date[HTTPD_DATE];
 
 	c->server->h->refused(c->server->arg, status, &body);
-	buf_fmt(&text, "HTTP/1.1 %d %s\r\nconnection: close\r\n", status,
-	    httpd_reason(status));
+	buf_fmt(&text, "HTTP/1.1 %d %s\r\ndate: %s\r\nconnection: close\r\n",
+	    status, httpd_reason(status), httpd_date(time(NULL), date));
 	if (body.len > 0)
 		buf_text(&text, "content-type: application/json\r\n");
 	buf_fmt(&text, "content-length: %zu\r\n\r\n", body.len);
@@ -336,7 +346,7 @@ conn_done(struct conn *c, bool close)
 	c->data = NULL;
 	if (c->state != DEAD) {
 		c->state = HEAD;
-		if (close || conn_closing(c))
+		if (close || is_closing(c))
 			end(c);
 	}
 	if (!c->inside)

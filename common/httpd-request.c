@@ -34,6 +34,14 @@ next_line(char **at, char *end)
 	return strcspn(line, "\r") == (size_t)(lf - 1 - line) ? line : NULL;
 }
 
+static bool
+has_control(const char *s)
+{
+	while (*s != '\0' && !iscntrl((unsigned char)*s))
+		s++;
+	return *s != '\0';
+}
+
 static int
 parse_start(char *line, struct httpd_request *r)
 {
@@ -43,18 +51,20 @@ parse_start(char *line, struct httpd_request *r)
 		return 400;
 	*target++ = '\0';
 	version = strchr(target, ' ');
-	if (version == NULL || version == target)
+	if (version == NULL || version == target || has_control(target))
 		return 400;
 	*version++ = '\0';
 	r->method = line;
 	r->target = target;
 	r->version = version;
-	if (strcmp(version, "HTTP/1.1") == 0)
-		return 0;
-	if (strcmp(version, "HTTP/1.0") != 0)
-		return strncmp(version, "HTTP/", 5) == 0 ? 505 : 400;
-	r->close = true;
-	return 0;
+	if (strncmp(version, "HTTP/", 5) != 0)
+		return 400;
+	version += 5;
+	/* RFC 9110, section 2.5: a later 1 is read as 1.1 */
+	return strncmp(version, "1.", 2) == 0 && version[2] >= '0' &&
+		version[2] <= '9' && version[3] == '\0'
+	    ? 0
+	    : 505;
 }
 
 /* Cuts a header line in two; folded lines and "name :" are refused. */
@@ -74,6 +84,12 @@ parse_header(char *line, struct httpd_request *r)
 		*--end = '\0';
 	r->headers[r->header_count++] = (struct httpd_header){line, value};
 	return 0;
+}
+
+static bool
+is_old(const struct httpd_request *r)
+{
+	return strcmp(r->version, "HTTP/1.0") == 0;
 }
 
 /* Whether a list such as "keep-alive, close" has the word. */
@@ -132,24 +148,51 @@ parse_framing(struct httpd_request *r, size_t max)
 	}
 	if (coding == NULL)
 		return length == NULL ? 0 : parse_length(length, max, r);
-	if (length != NULL)
+	if (length != NULL || is_old(r))
 		return 400;
 	r->chunked = true;
 	return strcasecmp(coding, "chunked") == 0 ? 0 : 501;
 }
 
+/* Whether the header Connection has an option, in any of its lines. */
+static bool
+has_option(const struct httpd_request *r, const char *option)
+{
+	for (size_t i = 0; i < r->header_count; i++)
+		if (strcasecmp(r->headers[i].name, "connection") == 0 &&
+		    has_word(r->headers[i].value, option))
+			return true;
+	return false;
+}
+
+/* One, where HTTP/1.1 wants it, and nothing that a host cannot have. */
+static bool
+is_host_right(const struct httpd_request *r)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < r->header_count; i++) {
+		const struct httpd_header *h = &r->headers[i];
+
+		if (strcasecmp(h->name, "host") != 0)
+			continue;
+		count++;
+		if (h->value[strcspn(h->value, " \t,/?#@\\")] != '\0')
+			return false;
+	}
+	return count == 1 || (count == 0 && is_old(r));
+}
+
 static int
 parse_manners(struct httpd_request *r)
 {
-	const char *connection = httpd_header(r, "connection");
 	const char *expect = httpd_header(r, "expect");
-	bool old = r->close; /* HTTP/1.0 */
 
-	if (!old && httpd_header(r, "host") == NULL)
+	if (!is_host_right(r))
 		return 400;
-	if (connection != NULL && has_word(connection, "close"))
-		r->close = true;
-	if (expect == NULL || old)
+	r->keep = is_old(r) && has_option(r, "keep-alive");
+	r->close = has_option(r, "close") || (is_old(r) && !r->keep);
+	if (expect == NULL || is_old(r))
 		return 0;
 	r->expect = true;
 	return strcasecmp(expect, "100-continue") == 0 ? 0 : 417;
@@ -162,7 +205,7 @@ httpd_parse(char *head, size_t len, size_t max, struct httpd_request *r)
 	int status;
 
 	r->header_count = r->length = r->body_len = 0;
-	r->close = r->expect = r->chunked = false;
+	r->close = r->keep = r->expect = r->chunked = false;
 	r->body = "";
 	line = next_line(&at, end);
 	status = line == NULL ? 400 : parse_start(line, r);

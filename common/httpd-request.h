@@ -17,10 +17,11 @@ struct httpd_header {
 struct httpd_request {
 	const char *method;
 	const char *target;
-	const char *version; /* "HTTP/1.1" or "HTTP/1.0" */
+	const char *version; /* "HTTP/1.1" (or a later 1) or "HTTP/1.0" */
 	struct httpd_header headers[HTTPD_HEADERS];
 	size_t header_count;
 	bool close;    /* the connection ends after the answer */
+	bool keep;     /* the answer says "keep-alive", as HTTP/1.0 wants it */
 	bool expect;   /* the client waits for a 100 */
 	bool chunked;  /* the body comes in chunks */
 	size_t length; /* of the body, where it does not */

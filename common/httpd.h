@@ -109,7 +109,10 @@ void conn_reset(struct conn *c); /* ends it with an RST */
  */
 void conn_hold(struct conn *c);
 
-/* Whether the answer should say "connection: close". */
-bool conn_closing(const struct conn *c);
+/*
+ * What the answer's header Connection has to say, "close" or "keep-alive";
+ * NULL: it needs none.
+ */
+const char *conn_option(const struct conn *c);
 
 #endif

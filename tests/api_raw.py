@@ -146,6 +146,24 @@ with connect() as s:
 with connect() as s:
     s.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
     check(answer(s)[0] == "200" and s.recv(1) == b"", "HTTP/1.0")
+with connect() as s:
+    old = b"GET /healthz HTTP/1.0\r\nConnection: %s\r\n\r\n"
+    for n in range(2):
+        s.sendall(old % b"Keep-Alive")
+        status, head, _ = answer(s)
+        check(status == "200" and b"Connection: keep-alive" in head,
+              "HTTP/1.0 with keep-alive")
+    s.sendall(old % b"keep-alive, close")
+    check(b"Connection: close" in answer(s)[1] and s.recv(1) == b"",
+          "until it is to close")
+with connect() as s:
+    s.sendall(b"OPTIONS * HTTP/1.1\r\n" + host + b"\r\n")
+    status, head, _ = answer(s)
+    check(status == "204" and b"PATCH" in head, "OPTIONS of the server")
+    s.sendall(b"GET /healthz HTTP/1.9\r\n" + host + b"Connection: a\r\n"
+              b"Connection: close\r\n\r\n")
+    check(answer(s)[0] == "200" and s.recv(1) == b"",
+          "a later HTTP/1, and two headers Connection")
 
 # Clients that leave in the middle.
 for n in range(50):

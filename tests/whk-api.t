@@ -7,6 +7,7 @@ need curl jq python3
 
 # serve OPTION...: a whk-api on a free port, at $url.
 serve() {
+	rm -f "$T/api.err" # of the one before
 	spawn api whk-api -a 127.0.0.1:0 "$@"
 	wait_for "grep -q 'listening on' '$T/api.err' || ended $pid"
 	url=$(sed -n 's/.*listening on //p' "$T/api.err")

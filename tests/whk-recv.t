@@ -168,6 +168,9 @@ is "$(tr -d '\r\n' <answers)" 'HTTP/1.1 100 Continue' \
 	"a body that is waited for"
 printf 'POST / HTTP/1.0\r\nContent-Length: 3\r\n\r\nold' | raw >answers
 like "$(cat answers)" '^connection: close' "HTTP/1.0 ends after one"
+printf 'POST /%s HTTP/1.0\r\nConnection: keep-alive\r\n\r\n' 1 2 |
+	raw half >answers
+is "$(grep -c '^connection: keep-alive' answers)" 2 "unless it keeps it"
 like "$(curl -sI "$recv_url")" '^HTTP/1.1 200' "HEAD"
 stop "$recv_pid"
 status_is 0 "SIGTERM ends it with 0"
@@ -182,6 +185,11 @@ refused() {
 host='HTTP/1.1\r\nHost: a\r\n' chunks='Transfer-Encoding: chunked\r\n\r\n'
 refused 400 "what is no HTTP" 'hello there\r\n\r\n'
 refused 400 "a request without a host" 'GET / HTTP/1.1\r\n\r\n'
+refused 400 "two hosts" "GET / ${host}host: b\\r\\n\\r\\n"
+refused 400 "a host that is none" 'GET / HTTP/1.1\r\nHost: a/b\r\n\r\n'
+refused 400 "chunks in HTTP/1.0" "POST / HTTP/1.0\\r\\n${chunks}0\\r\\n\\r\\n"
+like "$(cat answers)" '^date: .* GMT' "with a date"
+refused 400 "a control character in the target" "GET /\\033 $host\\r\\n"
 refused 400 "a method that is no token" "G(T / $host\\r\\n"
 refused 400 "a space too many" "GET  / $host\\r\\n"
 refused 505 "another version" 'GET / HTTP/2.0\r\nHost: a\r\n\r\n'

@@ -73,6 +73,7 @@ say(const struct call *c, int status)
 static void
 write_head(struct call *c, int status, const char *type, size_t len)
 {
+	const char *connection = conn_option(c->conn);
 	struct buf *out = &c->api->out;
 	char date[HTTPD_DATE];
 
@@ -90,8 +91,8 @@ write_head(struct call *c, int status, const char *type, size_t len)
 		    "Vary: Origin\r\n",
 		    c->origin);
 	buf_add(out, c->headers.data, c->headers.len);
-	if (conn_closing(c->conn))
-		buf_text(out, "Connection: close\r\n");
+	if (connection != NULL)
+		buf_fmt(out, "Connection: %s\r\n", connection);
 	buf_text(out, "\r\n");
 }
 

@@ -85,6 +85,9 @@ find(struct call *c, const char *method, const char *path, char allow[64])
 	const struct route *found = NULL;
 
 	allow[0] = '\0';
+	/* The server as a whole: RFC 9110, section 9.3.7. */
+	if (strcmp(path, "*") == 0 && strcmp(method, "OPTIONS") == 0)
+		strlcpy(allow, "GET, HEAD, POST, PATCH, DELETE, OPTIONS", 64);
 	for (size_t i = 0; i < ROUTES; i++) {
 		const struct route *r = &routes[i];
 

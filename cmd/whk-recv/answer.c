@@ -117,10 +117,10 @@ start(struct answers *a, int status)
 }
 
 static void
-finish(struct answers *a, int status, bool close, bool head)
+finish(struct answers *a, int status, const char *connection, bool head)
 {
-	if (close)
-		buf_text(&a->text, "connection: close\r\n");
+	if (connection != NULL)
+		buf_fmt(&a->text, "connection: %s\r\n", connection);
 	if (status == 204 || status == 304) {
 		buf_text(&a->text, "\r\n");
 		return;
@@ -268,7 +268,7 @@ answer_later(void *arg, struct conn *c, size_t n)
 		return;
 	}
 	start(a, status);
-	finish(a, status, conn_closing(c), (n & HEAD_BIT) != 0);
+	finish(a, status, conn_option(c), (n & HEAD_BIT) != 0);
 	conn_write(c, a->text.data, a->text.len);
 	conn_done(c, false);
 }
