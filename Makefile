@@ -99,7 +99,10 @@ $(B)/schema-sql.o: $(B)/schema-sql.c $(B)/flags
 	$(Q)$(COMPILE) -Wno-overlength-strings -MMD -MP -c -o $@ $<
 
 # What a source takes in that is no header.
-$(B)/cmd/whk-api/openapi.o: cmd/whk-api/openapi.json
+$(B)/cmd/whk-api/openapi.o: $(B)/openapi.json
+$(B)/cmd/whk-api/openapi.o: private WHK_CPPFLAGS += -Wa,-I$(B)
+$(B)/openapi.json: cmd/whk-api/openapi.json # a quarter of it is indentation
+	$(Q)mkdir -p $(@D) && sed 's/^[[:space:]]*//' $< >$@
 
 # cmd/whk-NAME.c, and what lies in cmd/whk-NAME/ where one file is not enough.
 define program

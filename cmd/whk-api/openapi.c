@@ -3,10 +3,10 @@
 
 #include "whk-api/api.h"
 
-/* The file beside this one, as the assembler takes it in. */
+/* The file beside this one, not indented, as the assembler takes it in. */
 __asm__(".pushsection .rodata\n"
 	"openapi_begin:\n"
-	".incbin \"cmd/whk-api/openapi.json\"\n"
+	".incbin \"openapi.json\"\n"
 	"openapi_end:\n"
 	".popsection\n");
 extern const char openapi_begin[], openapi_end[];
