@@ -71,7 +71,7 @@
 #	                             its webhook for over a second; adds what
 #	                             that takes to $took
 #	backlog                      whk-due | whk-send, by cpu_of
-#	emit_due N TYPES BYTES       N events due at once, put into the tables,
+#	put_due N TYPES BYTES        N events due at once, put into the tables,
 #	                             of the types bench.0, bench.1 ... in turn
 #	check_record N               N more deliveries than at the last look are
 #	                             on record, and nothing is pending
@@ -317,11 +317,23 @@ rest() {
 	took=$(calc %.3f "$before + $took")
 }
 
-emit_due() {
-	sql "SELECT count(whk.emit(json_build_object('n', i,
-			's', repeat('x', $3 - 20))::text, 'bench.' || i % $2))
-		FROM generate_series(0, $1 - 1) i" >"$T/emit.out" ||
-		die "cannot emit"
+put_due() {
+	sql "SELECT count(*) FROM generate_series(1, ceil($1 / 500.0)::int) AS b,
+		LATERAL (SELECT least(500, $1 - 500 * (b - 1)) AS n) AS x,
+		whk.accept(
+			ARRAY(SELECT 'msg_' || gen_random_uuid()
+				FROM generate_series(1, n)),
+			array_fill(clock_timestamp(), ARRAY[n]),
+			ARRAY(SELECT 'bench.' || i % $2
+				FROM generate_series(1, n) AS i),
+			array_fill(NULL::text, ARRAY[n]),
+			array_fill(NULL::text, ARRAY[n]),
+			array_fill(NULL::text, ARRAY[n]),
+			array_fill('{\"s\":\"' || repeat('x', $3 - 8) || '\"}',
+				ARRAY[n]),
+			array_fill(NULL::text, ARRAY[n]),
+			array_fill(false, ARRAY[n]), interval '0')" \
+		>"$T/put.out" || die "cannot make a backlog"
 }
 
 check_record() {
