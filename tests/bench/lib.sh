@@ -332,7 +332,8 @@ put_due() {
 			array_fill('{\"s\":\"' || repeat('x', $3 - 8) || '\"}',
 				ARRAY[n]),
 			array_fill(NULL::text, ARRAY[n]),
-			array_fill(false, ARRAY[n]), interval '0')" \
+			array_fill(false, ARRAY[n]), interval '0');
+		SELECT whk.wake(clock_timestamp())" \
 		>"$T/put.out" || die "cannot make a backlog"
 }
 
