@@ -131,12 +131,18 @@ stop_engine() {
 
 # --- images ----------------------------------------------------------------
 
-# image_made NAME FILE: the image that FILE in the cache holds.
-image_made() {
-	docker load -q -i "$2" >"$T/load" 2>&1 ||
-		bail_out "$1 is loaded" "$T/load"
+made() {
 	made_images="$made_images $1"
 	say "$1: made here"
+}
+
+from_cache() {
+	[ -e "$1" ] && docker load -q -i "$1" >"$T/load" 2>&1
+}
+
+# Two tests may be at it: the last to rename wins.
+to_cache() {
+	docker save -o "$2.$$" "$1" && mv "$2.$$" "$2"
 }
 
 # What is there is not asked for again, and what could not be pulled once is
@@ -154,12 +160,11 @@ pulled() {
 
 base_image() {
 	pulled debian:bookworm-slim && return
-	base=$CACHE/base.tar
-	[ -e "$base" ] || make_base "$base"
-	image_made debian:bookworm-slim "$base"
+	from_cache "$CACHE/base.tar" || make_base
+	made debian:bookworm-slim
 }
 
-# An image to stand in for debian:bookworm-slim; $1 is the file for it.
+# An image to stand in for debian:bookworm-slim.
 make_base() {
 	need debootstrap
 	root=$T/base
@@ -178,7 +183,7 @@ make_base() {
 	tar -C "$root" -c . | docker import -c 'CMD ["bash"]' - \
 		debian:bookworm-slim >"$T/import" 2>&1 ||
 		bail_out "the base is imported" "$T/import"
-	save_image debian:bookworm-slim "$1"
+	to_cache debian:bookworm-slim "$CACHE/base.tar"
 	rm -rf "$root"
 }
 
@@ -207,26 +212,21 @@ configure_base() {
 		"$1"/var/log/*.log
 }
 
-# Two tests may be at it: the last to rename wins.
-save_image() {
-	docker save -o "$2.$$" "$1" && mv "$2.$$" "$2"
-}
-
 image() {
 	pulled "$1" || build_image "$1" "$2"
 }
 
 # The file's name knows what the image was made from.
 build_image() {
-	made=$( (cd "$2" && find . -type f -exec sha256sum {} + | sort &&
+	sum=$( (cd "$2" && find . -type f -exec sha256sum {} + | sort &&
 		cat "$CACHE/base.tar") 2>"$T/ok.out" | sha256sum | cut -c1-16)
-	made=$CACHE/$(echo "$1" | tr /: __)-$made.tar
-	if [ ! -e "$made" ]; then
+	file=$CACHE/$(echo "$1" | tr /: __)-$sum.tar
+	from_cache "$file" || {
 		docker build -q -t "$1" "$2" >"$T/build.log" 2>&1 ||
 			bail_out "$1 is built" "$T/build.log"
-		save_image "$1" "$made"
-	fi
-	image_made "$1" "$made"
+		to_cache "$1" "$file"
+	}
+	made "$1"
 }
 
 # --- docker-compose 2 ------------------------------------------------------
