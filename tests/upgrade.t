@@ -104,12 +104,12 @@ err_is "whk-init: schema whk: version $steps is up to date" "... it is done"
 PGDATABASE=postgres sql "CREATE DATABASE dry TEMPLATE template0"
 PGDATABASE=dry psql -Xq -f v1.sql >out
 PGDATABASE=dry whk-init -n >dry.sql
-PGDATABASE=dry content >dry
-same before dry "-n changes nothing"
+PGDATABASE=dry content >after
+same before after "-n changes nothing"
 exits 0 "what it prints, by psql" env PGDATABASE=dry \
 	psql -Xq -v ON_ERROR_STOP=1 -f dry.sql
-PGDATABASE=dry content >dry
-same before dry "... keeps what is there"
+PGDATABASE=dry content >after
+same before after "... keeps what is there"
 exits 0 "whk-init after it" env PGDATABASE=dry whk-init
 err_is "whk-init: schema whk: version $steps is up to date" \
 	"... has no more to do"
