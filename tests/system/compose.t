@@ -237,6 +237,7 @@ exits 0 "docker-compose down -v" docker-compose down -v
 if compose2 >"$T/compose2" 2>&1; then
 	say "$(tail -n 1 "$T/compose2")"
 	exits 0 "docker compose config" docker compose config -q
+	exits 0 "docker compose build" docker compose build
 	exits 0 "docker compose up -d db mq" docker compose up -d db mq
 	exits 0 "docker compose up web worker" \
 		docker compose up -d --scale worker=2 web worker
