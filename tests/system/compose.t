@@ -215,7 +215,8 @@ out_like '"state": *"active"' "and how it stands"
 
 # said COMPOSE...: what the two whk-init said, without the version.
 said() {
-	"$@" logs worker | sed -n 's/.*whk-init: schema whk: version [0-9]*//p' |
+	"$@" logs worker |
+		sed -n 's/.*whk-init: schema whk: version [0-9]*//p' |
 		sort | tr '\n' ';'
 }
 

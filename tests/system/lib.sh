@@ -20,10 +20,11 @@
 #	                        made by debootstrap from the machine's sources
 #	image NAME DIRECTORY    the same for an image of that name, or else made
 #	                        from the Dockerfile in DIRECTORY
-#	build_image NAME DIRECTORY  always made
+#	build_image NAME DIRECTORY
+#	                        the same, always made
 #	add_address ADDRESS     this machine has the address until the test ends
-#	compose2                "docker compose" is docker-compose 2, from Debian's
-#	                        next release where there is none here; fails
+#	compose2                "docker compose" is docker-compose 2, if there
+#	                        is none that of Debian's next release; fails
 #	                        where there is no network
 #
 # COMPOSE_PROJECT_NAME is the test's own. What was made is kept in $CACHE for a
@@ -174,8 +175,9 @@ make_base() {
 		sort -u | grep -E " $SUITE(-updates|-security)? main$" \
 		>"$T/sources"
 	# shellcheck disable=SC2046 # one word or none
-	debootstrap --variant=minbase --include=ca-certificates "$SUITE" \
-		"$root" $(sed -n "s/^deb \(.*\) $SUITE main/\1/p" "$T/sources") \
+	debootstrap --variant=minbase --include=ca-certificates \
+		"$SUITE" "$root" \
+		$(sed -n "s/^deb \(.*\) $SUITE main/\1/p" "$T/sources") \
 		>"$T/debootstrap.log" 2>&1 ||
 		bail_out "debootstrap made a base" "$T/debootstrap.log"
 	[ ! -s "$T/sources" ] || cp "$T/sources" "$root/etc/apt/sources.list"
