@@ -11,6 +11,7 @@
  * until enough has been found.
  */
 #define SPAN_FIRST_MS 60000
+#define SPAN_BACK_MS 1000
 #define SPAN_LEAST_MS 100
 #define SPAN_MOST_MS (6 * INT64_C(3600000))
 #define SPAN_ROWS 20000
@@ -205,7 +206,7 @@ static int
 backwards(struct log *l, int64_t floor, int64_t *left, struct place *place,
     struct err *e)
 {
-	int64_t until = l->filter.until_ms, span = SPAN_FIRST_MS, count;
+	int64_t until = l->filter.until_ms, span = SPAN_BACK_MS, count;
 	int64_t since = l->now_ms < until ? l->now_ms : until;
 
 	place->at_ms = until;
