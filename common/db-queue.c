@@ -295,7 +295,6 @@ greet(struct db *db)
 static void
 greeted(struct db *db, const struct call *c, const struct err *failed)
 {
-	int64_t now = clock_steady_ms();
 	struct err e;
 
 	if (failed != NULL)
@@ -306,7 +305,9 @@ greeted(struct db *db, const struct call *c, const struct err *failed)
 		lost(db, &e);
 		return;
 	}
-	db->offset_ms = db_long(db->result, 0, 1) - (c->sent_ms + now) / 2;
+	/* It was asked no earlier: so no lease seems longer than it is,
+	   however long the answer was on its way. */
+	db->offset_ms = db_long(db->result, 0, 1) - c->sent_ms;
 	db->known = true;
 	if (db->state == GREETING) {
 		const struct call *first = TAILQ_FIRST(&db->queue);

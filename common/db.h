@@ -107,7 +107,8 @@ void db_forget(struct db *db);
 
 /*
  * The database's clock in ms since 1970, kept by this machine's steady clock
- * since the last greeting. Only good once db_known() is true, which it stays.
+ * since the last greeting; ahead by no more than that took, and never behind.
+ * Only good once db_known() is true, which it stays.
  */
 int64_t db_now_ms(const struct db *db);
 bool db_known(const struct db *db);

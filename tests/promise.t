@@ -138,6 +138,31 @@ wait_for '[ "$(events pipe)" = 40 ] && [ "$(pending)" = 0 ]'
 is "$(arrived pipe) $(on_record pipe)" "40 40" \
 	"their events arrive once all the same"
 
+# However long the database's clock was on its way, it is not believed to be
+# behind: an attempt would begin after its lease.
+emit clock 1
+exits 0 "a line" sh -c "whk-poll -1 -l 4 >'$T/lines'"
+sql "BEGIN; LOCK whk.meta; SELECT pg_sleep(600)" >/dev/null 2>&1 &
+locker=$!
+wait_for '[ "$(sql "SELECT count(*) FROM pg_locks
+	WHERE relation = '\''whk.meta'\''::regclass
+	AND granted AND mode = '\''AccessExclusiveLock'\''")" = 1 ]'
+spawn send sh -c "exec whk-send <'$T/lines'"
+wait_for '[ "$(sql "SELECT count(*) FROM pg_stat_activity
+	WHERE wait_event_type = '\''Lock'\''
+		AND query LIKE '\''%hello%'\''")" -gt 0 ]'
+kill -STOP "$send_pid"
+sql "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+	WHERE query LIKE '%LOCK whk.meta%' AND pid <> pg_backend_pid()" \
+	>/dev/null
+wait "$locker" 2>/dev/null
+wait_for '[ "$(events clock)" = 1 ] && [ "$(pending)" = 0 ]'
+kill -CONT "$send_pid"
+wait_for 'ended "$send_pid"'
+like "$(cat "$T/send.err")" "its lease ends before" \
+	"the clock was long on its way: the line is left alone"
+is "$(arrived clock)" 1 "and its event arrives once"
+
 # A line that was stuck is not sent after its lease: somebody else has it.
 emit stuck 10
 pipeline
