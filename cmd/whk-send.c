@@ -15,7 +15,8 @@
 #include "cli.h"
 #include "whk-send/send.h"
 
-/* How often tasks are looked at that may have waited too long. */
+/* How often what waits is looked at: tasks, perhaps for too long, and what is
+   not counted yet. */
 #define TICK_MS 250
 
 /* Where the input ends, a database that is away is given up after this. */
@@ -51,7 +52,7 @@ static const struct cli cli = {
 static bool
 idle(const struct send *s)
 {
-	return intake_idle(s) && hooks_idle(s) && outcome_idle(s) &&
+	return intake_idle(s) && hooks_idle(s) && outcome_counted(s) &&
 	    output_empty(s->output);
 }
 
@@ -71,8 +72,10 @@ send_go_on(struct send *s)
 	if (db_known(s->db))
 		hooks_go_on(s);
 	outcome_go_on(s);
-	if (s->waiting > 0)
+	if (s->waiting > 0 || s->uncounted > 0)
 		add_timer(s->tick, TICK_MS);
+	if (s->starts > 0)
+		add_timer(s->next, 0);
 	if ((s->input_ended || s->finite) && s->db_trouble)
 		add_timer(s->late, LATE_S * 1000);
 	if (idle(s))
@@ -95,6 +98,17 @@ tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	hooks_park_late(s);
+	send_go_on(s);
+}
+
+static void
+next(evutil_socket_t fd, short what, void *arg)
+{
+	struct send *s = arg;
+
+	(void)fd;
+	(void)what;
+	s->starts = 0;
 	send_go_on(s);
 }
 
@@ -196,8 +210,9 @@ open_all(struct send *s, struct err *e)
 	    guard_init(&s->guard, s->o->allow, e) == -1)
 		return -1;
 	s->tick = evtimer_new(s->loop.base, tick, s);
+	s->next = evtimer_new(s->loop.base, next, s);
 	s->late = evtimer_new(s->loop.base, late, s);
-	if (s->tick == NULL || s->late == NULL)
+	if (s->tick == NULL || s->next == NULL || s->late == NULL)
 		return err_temporary(e, "out of memory");
 	s->http = http_new(
 	    s->loop.base, (size_t)s->o->jobs, &s->guard, "whk/" WHK_VERSION, e);
@@ -229,6 +244,8 @@ close_all(struct send *s)
 	guard_free(&s->guard);
 	if (s->tick != NULL)
 		event_free(s->tick);
+	if (s->next != NULL)
+		event_free(s->next);
 	if (s->late != NULL)
 		event_free(s->late);
 	loop_free(&s->loop);

@@ -99,6 +99,7 @@ CREATE OR REPLACE FUNCTION whk.upkeep(
 LANGUAGE plpgsql AS $$
 BEGIN
 	DELETE FROM whk.recent r WHERE r.accepted_at < now - interval '25 hours';
+	PERFORM whk.count_up(now);
 	RETURN whk.partitions(3, now);
 END
 $$;

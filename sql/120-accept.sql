@@ -25,6 +25,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	until timestamptz(3) := date_trunc('milliseconds', now + lease);
+	leased boolean := lease > interval '0';
 	match_n int[];
 	match_webhook bigint[];
 	special bigint[];
@@ -47,23 +48,26 @@ BEGIN
 		bodies, tos, chosen, match_n, match_webhook, now, via);
 	IF special IS NULL THEN
 		PERFORM whk.lease(ids, times, fresh, match_n, match_webhook,
-			until);
+			until, leased);
 	ELSE
-		due := whk.enqueue(ids, times, keys, fresh, match_n,
-			match_webhook, special, until, now);
+		SELECT q.due, q.held_n, q.held_webhook
+		INTO due, match_n, match_webhook
+		FROM whk.enqueue(ids, times, keys, fresh, match_n,
+			match_webhook, special, until, leased, now) q;
 		IF due IS NOT NULL THEN
 			PERFORM whk.wake(due);
 		END IF;
 	END IF;
-	RETURN QUERY SELECT * FROM whk.accepted(ids, times, tos, fresh,
-		match_n, match_webhook, special, until);
+	RETURN QUERY SELECT * FROM whk.accepted(tos, fresh, match_n,
+		match_webhook, until);
 END
 $$;
 
--- What accept() gives.
-CREATE OR REPLACE FUNCTION whk.accepted(ids text[], times timestamptz[],
-	tos text[], stored boolean[], match_n int[], match_webhook bigint[],
-	special bigint[], until timestamptz)
+-- What accept() gives. held_n and held_webhook: the pairs, of fresh events,
+-- whose rows the caller holds.
+CREATE OR REPLACE FUNCTION whk.accepted(tos text[],
+	stored boolean[], held_n int[], held_webhook bigint[],
+	until timestamptz)
 RETURNS TABLE (n int, fresh boolean, "to" bigint[], missing bigint[],
 	lease_ms bigint)
 LANGUAGE plpgsql SET enable_nestloop = off SET enable_hashjoin = on
@@ -71,41 +75,33 @@ AS $$
 #variable_conflict use_column
 BEGIN
 	RETURN QUERY
-	SELECT i.n::int, i.fresh,
-		CASE WHEN NOT i.fresh THEN NULL
-			WHEN special IS NULL THEN m.webhooks
-			ELSE ARRAY(SELECT p.webhook FROM whk.pending p
-				WHERE p.webhook = ANY (m.webhooks)
-					AND p.time = i.time AND p.event = i.id
-					AND p.next_at = until
-				ORDER BY p.webhook)
-		END,
+	SELECT i.n::int, i.fresh, CASE WHEN i.fresh
+			THEN coalesce(h.webhooks, '{}') END,
 		CASE WHEN i."to" IS NOT NULL THEN ARRAY(
 			SELECT DISTINCT t FROM unnest(i."to"::bigint[]) t
 			WHERE t NOT IN (SELECT w.id FROM whk.webhook w
 				WHERE w.id = ANY (i."to"::bigint[])))
 		END,
 		whk.ms(until)
-	FROM unnest(ids, times, tos, stored) WITH ORDINALITY
-		AS i(id, time, "to", fresh, n)
+	FROM unnest(tos, stored) WITH ORDINALITY AS i("to", fresh, n)
 	LEFT JOIN (
 		SELECT x.n, array_agg(x.webhook ORDER BY x.webhook) AS webhooks
-		FROM unnest(match_n, match_webhook) AS x(n, webhook)
-		GROUP BY x.n) m ON m.n = i.n
+		FROM unnest(held_n, held_webhook) AS x(n, webhook)
+		GROUP BY x.n) h ON h.n = i.n
 	ORDER BY i.n;
 END
 $$;
 
--- The pending rows of a batch where all are leased to the caller.
+-- The pending rows of a batch where all are the caller's: leased, or else due.
 CREATE OR REPLACE FUNCTION whk.lease(ids text[], times timestamptz[],
 	fresh boolean[], match_n int[], match_webhook bigint[],
-	until timestamptz)
+	until timestamptz, leased boolean)
 RETURNS void
 LANGUAGE plpgsql SET enable_nestloop = off SET enable_hashjoin = on
 AS $$
 BEGIN
-	INSERT INTO whk.pending (webhook, time, event, next_at)
-	SELECT m.webhook, i.time, i.id, until
+	INSERT INTO whk.pending (webhook, time, event, next_at, leased)
+	SELECT m.webhook, i.time, i.id, until, lease.leased
 	FROM unnest(match_n, match_webhook) AS m(n, webhook)
 	JOIN unnest(ids, times, fresh) WITH ORDINALITY
 		AS i(id, time, fresh, n) ON i.n = m.n
@@ -201,15 +197,14 @@ END
 $$;
 
 -- The pending rows of a batch where some webhooks are special: locked by the
--- caller. Gives the earliest time at which a row is due, or null where the
--- caller holds or the webhook parks them all.
+-- caller. due: the earliest time at which a row is due, or null where the
+-- caller holds or the webhook parks them all; held_n and held_webhook: the
+-- pairs whose rows the caller holds.
 CREATE OR REPLACE FUNCTION whk.enqueue(ids text[], times timestamptz[],
 	keys text[], fresh boolean[], match_n int[], match_webhook bigint[],
-	special bigint[], until timestamptz, now timestamptz)
-RETURNS timestamptz
+	special bigint[], until timestamptz, leased boolean, now timestamptz,
+	OUT due timestamptz, OUT held_n int[], OUT held_webhook bigint[])
 LANGUAGE plpgsql AS $$
-DECLARE
-	due timestamptz;
 BEGIN
 	WITH pair AS (
 		SELECT m.n, m.webhook, w.id IS NOT NULL AS special,
@@ -240,17 +235,18 @@ BEGIN
 				/ p.rate * interval '1 second' END AS at
 		FROM placed p
 	), row AS (
-		SELECT s.*, CASE
-			WHEN NOT s.special THEN until
-			WHEN s.behind OR s.shut
-				OR s.at > now + whk.ahead() THEN NULL
-			WHEN s.at <= now THEN until
-			ELSE s.at END AS next_at
+		SELECT s.*, h.held, CASE WHEN h.held THEN until
+			WHEN NOT (s.behind OR s.shut
+				OR s.at > now + whk.ahead()) THEN s.at
+			END AS next_at
 		FROM slotted s
+		CROSS JOIN LATERAL (SELECT NOT s.special
+			OR NOT s.behind AND NOT s.shut AND s.at <= now AS held) h
 	), inserted AS (
-		INSERT INTO whk.pending (webhook, time, event, next_at, key, behind)
-		SELECT r.webhook, times[r.n], ids[r.n], r.next_at, r.key,
-			r.behind
+		INSERT INTO whk.pending (webhook, time, event, next_at, leased,
+			key, behind)
+		SELECT r.webhook, times[r.n], ids[r.n], r.next_at,
+			r.held AND enqueue.leased, r.key, r.behind
 		FROM row r
 		ORDER BY r.n, r.webhook
 	), state AS (
@@ -269,9 +265,11 @@ BEGIN
 		WHERE w.ctid = x.tid
 			AND (x.last_slot IS NOT NULL OR x.parked AND NOT w.backlog)
 	)
-	SELECT min(r.next_at) INTO due FROM row r
-	WHERE r.special AND r.next_at <> until;
-	RETURN due;
+	SELECT min(r.next_at) FILTER (WHERE NOT r.held),
+		array_agg(r.n) FILTER (WHERE r.held),
+		array_agg(r.webhook) FILTER (WHERE r.held)
+	INTO due, held_n, held_webhook
+	FROM row r;
 END
 $$;
 

@@ -22,6 +22,20 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 	SELECT failures >= 10
 $$;
 
+-- Whether an answer is a success.
+CREATE OR REPLACE FUNCTION whk.success(status int, error text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT error IS NULL AND status BETWEEN 200 AND 299
+$$;
+
+-- Whether a webhook is well: for one more success nothing has to be decided.
+CREATE OR REPLACE FUNCTION whk.well(w whk.webhook) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT w.failures = 0 AND w.blocks = 0 AND w.unparked = 0
+		AND NOT w.backlog AND NOT w.ordered AND w.failing_since IS NULL
+		AND w.blocked_until IS NULL AND w.disabled_at IS NULL
+$$;
+
 -- What an outcome is. error is null for an answer with a status, else a word
 -- of whk(5), or 'deferred' or 'cancelled' where nothing was sent.
 CREATE OR REPLACE FUNCTION whk.verdict(status int, error text, attempt int,
@@ -30,7 +44,7 @@ RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
 	SELECT CASE
 		WHEN error IN ('deferred', 'cancelled') THEN error
-		WHEN error IS NULL AND status BETWEEN 200 AND 299 THEN 'delivered'
+		WHEN whk.success(status, error) THEN 'delivered'
 		WHEN error IS NULL AND status = 410 THEN 'failed'
 		WHEN attempt > cardinality(schedule) THEN 'failed'
 		ELSE 'retry' END
@@ -78,27 +92,41 @@ SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 #variable_conflict use_column
 DECLARE
-	held boolean[];		-- the row is still the caller's
+	n_all int := cardinality(events);
+	heeded bigint[] := whk.heeded(webhooks, statuses, errors);
+	ended int[];		-- places of deliveries, whose rows are gone
+	held boolean[];		-- the row is, or was, still the caller's
 	tids tid[];		-- where it is
 	fresh boolean[];	-- not on record before
 	outcomes text[];
 	nexts timestamptz[];
 	due timestamptz;
 BEGIN
-	PERFORM 1 FROM whk.webhook w WHERE w.id = ANY (webhooks)
-	ORDER BY w.id FOR NO KEY UPDATE;
-	SELECT array_agg(j.held ORDER BY j.n), array_agg(j.tid ORDER BY j.n),
-		array_agg(j.outcome ORDER BY j.n),
-		array_agg(j.next_at ORDER BY j.n)
-	INTO held, tids, outcomes, nexts
-	FROM whk.judge(events, times, webhooks, attempts, leases, statuses,
-		errors, retry_afters, spread, now) j;
+	IF heeded IS NOT NULL THEN
+		PERFORM 1 FROM whk.webhook w WHERE w.id = ANY (heeded)
+		ORDER BY w.id FOR NO KEY UPDATE;
+	END IF;
+	ended := whk.end_delivered(events, times, webhooks, attempts, leases,
+		statuses, errors);
+	IF cardinality(ended) = n_all THEN
+		held := array_fill(true, ARRAY[n_all]);
+		outcomes := array_fill('delivered'::text, ARRAY[n_all]);
+		nexts := array_fill(NULL::timestamptz, ARRAY[n_all]);
+	ELSE
+		SELECT array_agg(j.held ORDER BY j.n),
+			array_agg(j.tid ORDER BY j.n),
+			array_agg(j.outcome ORDER BY j.n),
+			array_agg(j.next_at ORDER BY j.n)
+		INTO held, tids, outcomes, nexts
+		FROM whk.judge(events, times, webhooks, attempts, leases,
+			statuses, errors, retry_afters, ended, spread, now) j;
+	END IF;
 	-- A row that is held has no such attempt on record: that would have
 	-- moved it. So a look is needed only after a reply that was lost.
-	IF whk.all_held(held, tids) THEN
-		fresh := array_fill(true, ARRAY[cardinality(events)]);
-	ELSE
+	IF false = ANY (held) THEN
 		fresh := whk.unrecorded(events, webhooks, ats, attempts);
+	ELSE
+		fresh := array_fill(true, ARRAY[n_all]);
 	END IF;
 	IF 'cancelled' = ANY (outcomes) THEN
 		-- By the holder only: of others it is no news.
@@ -126,23 +154,17 @@ BEGIN
 		PERFORM whk.tell(events, webhooks, ats, attempts);
 	END IF;
 
-	DELETE FROM whk.pending p WHERE p.ctid = ANY (ARRAY(
-		SELECT i.tid FROM unnest(tids, held, outcomes)
-			AS i(tid, held, outcome)
-		WHERE i.held
-			AND i.outcome IN ('delivered', 'failed', 'cancelled')));
-	IF 'retry' = ANY (outcomes) OR 'deferred' = ANY (outcomes) THEN
-		UPDATE whk.pending p SET next_at = i.next_at,
-			attempt = p.attempt + (i.outcome = 'retry')::int
-		FROM unnest(tids, held, outcomes, nexts)
-			AS i(tid, held, outcome, next_at)
-		WHERE i.held AND i.outcome IN ('retry', 'deferred')
-			AND p.ctid = i.tid;
+	IF cardinality(ended) < n_all THEN
+		PERFORM whk.move(tids, held, outcomes, nexts);
 		SELECT min(x) INTO due FROM unnest(nexts) AS x;
 	END IF;
-
-	due := least(due, whk.let_out(whk.tally(webhooks, ats, statuses, errors,
-		retry_afters, outcomes, held, fresh, now), webhooks, keys, now));
+	IF heeded IS NOT NULL THEN
+		due := least(due, whk.let_out(whk.tally(heeded, webhooks, ats,
+			statuses, errors, retry_afters, outcomes, held, fresh,
+			now), webhooks, keys, now));
+	END IF;
+	PERFORM whk.count_later(heeded, webhooks, ats, statuses, outcomes,
+		fresh);
 	PERFORM whk.count_total(outcomes, fresh, totals, now);
 	IF due IS NOT NULL THEN
 		PERFORM whk.wake(due);
@@ -167,20 +189,79 @@ BEGIN
 			AS i(outcome, next_at, n)
 		ORDER BY i.n;
 	END IF;
+EXCEPTION WHEN unique_violation THEN
+	-- The same was asked at the same time: to be asked again, as then it
+	-- is on record.
+	RAISE serialization_failure USING MESSAGE = SQLERRM;
 END
 $$;
 
--- Whether each outcome of a batch holds a row, and none the same as another.
-CREATE OR REPLACE FUNCTION whk.all_held(held boolean[], tids tid[])
-RETURNS boolean
-LANGUAGE sql IMMUTABLE AS $$
-	SELECT bool_and(i.held) AND count(DISTINCT i.tid) = count(*)
-	FROM unnest(held, tids) AS i(held, tid)
+-- Of the webhooks of a batch those whose state an outcome may change: which are
+-- not well, or had something else than success. Null for none.
+CREATE OR REPLACE FUNCTION whk.heeded(webhooks bigint[], statuses int[],
+	errors text[])
+RETURNS bigint[]
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	RETURN (SELECT array_agg(i.webhook)
+		FROM (SELECT x.webhook,
+				bool_and(whk.success(x.status, x.error)) AS good
+			FROM unnest(webhooks, statuses, errors)
+				AS x(webhook, status, error)
+			GROUP BY x.webhook) i
+		WHERE NOT i.good OR EXISTS (SELECT FROM whk.webhook w
+			WHERE w.id = i.webhook AND NOT whk.well(w) OFFSET 0));
+END
+$$;
+
+-- Deletes the rows of the successes of a batch which still have the caller's
+-- lease. Gives their places.
+CREATE OR REPLACE FUNCTION whk.end_delivered(events text[],
+	times timestamptz[], webhooks bigint[], attempts int[],
+	leases timestamptz[], statuses int[], errors text[])
+RETURNS int[]
+LANGUAGE plpgsql AS $$
+DECLARE
+	ended int[];
+BEGIN
+	WITH gone AS (
+		DELETE FROM whk.pending p
+		USING unnest(events, times, webhooks, attempts, leases,
+			statuses, errors) WITH ORDINALITY AS i(event, time,
+			webhook, attempt, lease, status, error, n)
+		WHERE whk.success(i.status, i.error) AND p.event = i.event
+			AND p.time = i.time AND p.webhook = i.webhook
+			AND p.next_at = i.lease AND p.attempt = i.attempt
+		RETURNING i.n
+	)
+	SELECT coalesce(array_agg(g.n), '{}') INTO ended FROM gone g;
+	RETURN ended;
+END
+$$;
+
+-- Moves the rows that judge() says are held: away, to their next time, or, if
+-- deferred, to those that are parked.
+CREATE OR REPLACE FUNCTION whk.move(tids tid[], held boolean[],
+	outcomes text[], nexts timestamptz[])
+RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	DELETE FROM whk.pending p WHERE p.ctid = ANY (ARRAY(
+		SELECT i.tid FROM unnest(tids, held, outcomes)
+			AS i(tid, held, outcome)
+		WHERE i.held
+			AND i.outcome IN ('delivered', 'failed', 'cancelled')));
+	UPDATE whk.pending p SET next_at = i.next_at, leased = false,
+		attempt = p.attempt + (i.outcome = 'retry')::int
+	FROM unnest(tids, held, outcomes, nexts)
+		AS i(tid, held, outcome, next_at)
+	WHERE i.held AND i.outcome IN ('retry', 'deferred')
+		AND p.ctid = i.tid;
+END
 $$;
 
 -- Which of the attempts are not on record yet, by place; a second mention in
--- the arrays is not fresh either. The caller holds the locks of the webhooks,
--- so nobody else records them meanwhile.
+-- the arrays is not fresh either.
 CREATE OR REPLACE FUNCTION whk.unrecorded(events text[], webhooks bigint[],
 	ats timestamptz[], attempts int[])
 RETURNS boolean[]
@@ -201,11 +282,12 @@ $$;
 
 -- What each outcome is and when it is next due; locks the pending rows, which
 -- then stay at tid.
--- held: the row is there and the caller's lease is still its own.
+-- held: the row is there and the caller's lease is still its own, or it was
+-- among those that end_delivered() ended.
 CREATE OR REPLACE FUNCTION whk.judge(events text[], times timestamptz[],
 	webhooks bigint[], attempts int[], leases timestamptz[], statuses int[],
-	errors text[], retry_afters bigint[], spread double precision,
-	now timestamptz)
+	errors text[], retry_afters bigint[], ended int[],
+	spread double precision, now timestamptz)
 RETURNS TABLE (n int, held boolean, tid tid, outcome text,
 	next_at timestamptz)
 LANGUAGE plpgsql VOLATILE ROWS 100 AS $$
@@ -228,11 +310,10 @@ BEGIN
 		FOR UPDATE) p ON true
 	-- Only a failure has to know the schedule.
 	LEFT JOIN LATERAL (SELECT x.schedule FROM whk.webhook x
-		WHERE x.id = i.webhook AND (i.error IS NOT NULL
-			OR i.status NOT BETWEEN 200 AND 299)
+		WHERE x.id = i.webhook AND NOT whk.success(i.status, i.error)
 		OFFSET 0) w ON true
 	CROSS JOIN LATERAL (SELECT coalesce(p.next_at = i.lease
-		AND p.attempt = i.attempt, false) AS held) h
+		AND p.attempt = i.attempt, i.n = ANY (ended)) AS held) h
 	CROSS JOIN LATERAL (SELECT coalesce(w.schedule,
 		whk.default_schedule()) AS schedule) s
 	CROSS JOIN LATERAL (SELECT whk.verdict(i.status, i.error,
@@ -240,13 +321,13 @@ BEGIN
 END
 $$;
 
--- Counts outcomes at their webhooks, whose locks the caller holds, and moves
--- breaker, throttle and disabling. Only what is fresh counts; "bad" is what
--- failed after the last success of the batch. Gives the webhooks that
--- let_out() has something to do for; null for none.
-CREATE OR REPLACE FUNCTION whk.tally(webhooks bigint[], ats timestamptz[],
-	statuses int[], errors text[], retry_afters bigint[], outcomes text[],
-	held boolean[], fresh boolean[], now timestamptz)
+-- Counts outcomes at those of their webhooks that are heeded, whose locks the
+-- caller holds, and moves breaker, throttle and disabling. Only what is fresh
+-- counts; "bad" is what failed after the last success of the batch. Gives the
+-- webhooks that let_out() has something to do for; null for none.
+CREATE OR REPLACE FUNCTION whk.tally(heeded bigint[], webhooks bigint[],
+	ats timestamptz[], statuses int[], errors text[], retry_afters bigint[],
+	outcomes text[], held boolean[], fresh boolean[], now timestamptz)
 RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE AS $$
 #variable_conflict use_column
@@ -263,6 +344,7 @@ BEGIN
 			outcomes, held, fresh) WITH ORDINALITY
 			AS i(webhook, at, status, error, retry_after, outcome,
 				held, fresh, n)
+		WHERE i.webhook = ANY (heeded)
 	), marked AS (
 		SELECT i.*, i.fresh AND i.outcome IN ('retry', 'failed')
 			AND i.n > coalesce(i.last_good, 0) AS bad
@@ -359,6 +441,67 @@ BEGIN
 	)
 	SELECT array_agg(c.id) FILTER (WHERE c.open) INTO open FROM counted c;
 	RETURN open;
+END
+$$;
+
+-- Puts the deliveries of a batch that are fresh, but those at webhooks that are
+-- heeded, where count_up() finds them.
+CREATE OR REPLACE FUNCTION whk.count_later(heeded bigint[], webhooks bigint[],
+	ats timestamptz[], statuses int[], outcomes text[], fresh boolean[])
+RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	INSERT INTO whk.uncounted (webhook, delivered, last_at, last_status)
+	SELECT DISTINCT ON (i.webhook) i.webhook,
+		count(*) OVER (PARTITION BY i.webhook), i.at, i.status
+	FROM unnest(webhooks, ats, statuses, outcomes, fresh)
+		AS i(webhook, at, status, outcome, fresh)
+	WHERE i.fresh AND i.outcome = 'delivered'
+		AND i.webhook <> ALL (coalesce(heeded, '{}'))
+	ORDER BY i.webhook, i.at DESC;
+END
+$$;
+
+-- Counts what has been delivered to webhooks that are well: now and then, by
+-- whoever records, in a transaction of its own. Several may do it at once. Rows
+-- of webhooks are locked in the order of their ids, which is that of the join.
+CREATE OR REPLACE FUNCTION whk.count_up(
+	now timestamptz DEFAULT clock_timestamp())
+RETURNS void
+LANGUAGE plpgsql SET jit = off
+SET plan_cache_mode = force_generic_plan SET enable_hashjoin = off
+SET enable_mergejoin = off
+AS $$
+BEGIN
+	WITH taken AS (
+		DELETE FROM whk.uncounted u WHERE u.ctid = ANY (ARRAY(
+			SELECT x.ctid FROM whk.uncounted x
+			LIMIT 10000 FOR UPDATE SKIP LOCKED))
+		RETURNING u.*
+	), sum AS (
+		SELECT DISTINCT ON (t.webhook) t.webhook, t.last_at,
+			t.last_status, sum(t.delivered)
+				OVER (PARTITION BY t.webhook)::bigint AS good
+		FROM taken t
+		ORDER BY t.webhook, t.last_at DESC
+	)
+	UPDATE whk.webhook w SET
+		delivered = w.delivered + s.good,
+		last_at = greatest(w.last_at, s.last_at),
+		last_status = CASE WHEN w.last_at > s.last_at
+			THEN w.last_status ELSE s.last_status END,
+		last_error = CASE WHEN w.last_at > s.last_at
+			THEN w.last_error END,
+		rated_at = now,
+		good_1 = whk.faded(w.good_1, w.rated_at, now, 1) + s.good,
+		good_5 = whk.faded(w.good_5, w.rated_at, now, 5)
+			+ s.good / 5.0,
+		good_60 = whk.faded(w.good_60, w.rated_at, now, 60)
+			+ s.good / 60.0,
+		bad_1 = whk.faded(w.bad_1, w.rated_at, now, 1),
+		bad_5 = whk.faded(w.bad_5, w.rated_at, now, 5),
+		bad_60 = whk.faded(w.bad_60, w.rated_at, now, 60)
+	FROM sum s WHERE w.id = s.webhook;
 END
 $$;
 
@@ -555,11 +698,33 @@ BEGIN
 END
 $$;
 
+-- Where the rows are that are pending for a webhook, up to max of them: those
+-- that wait, that are parked, and that are behind others. Not those that
+-- somebody holds: the end of the lease is theirs. Becomes a part of the caller's
+-- statement.
+CREATE OR REPLACE FUNCTION whk.pending_of(webhook bigint, max bigint)
+RETURNS TABLE (tid tid, next_at timestamptz)
+LANGUAGE sql STABLE AS $$
+	SELECT x.* FROM (
+		SELECT p.ctid, p.next_at FROM whk.pending p
+		WHERE p.webhook = pending_of.webhook
+			AND p.next_at IS NOT NULL AND NOT p.leased
+		UNION ALL
+		SELECT p.ctid, p.next_at FROM whk.pending p
+		WHERE p.webhook = pending_of.webhook
+			AND p.next_at IS NULL AND NOT p.behind
+		UNION ALL
+		SELECT p.ctid, p.next_at FROM whk.pending p
+		WHERE p.webhook = pending_of.webhook
+			AND p.key IS NOT NULL AND p.behind) x
+	LIMIT max
+$$;
+
 -- Cancels up to count pending rows of a webhook, on record. Gives how many.
 CREATE OR REPLACE FUNCTION whk.cancel(id bigint, count int,
 	now timestamptz DEFAULT clock_timestamp())
 RETURNS bigint
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
 	followed boolean := whk.followed();
 	cancelled_rows bigint;
@@ -568,8 +733,8 @@ DECLARE
 BEGIN
 	WITH gone AS (
 		DELETE FROM whk.pending p WHERE p.ctid = ANY (ARRAY(
-			SELECT q.ctid FROM whk.pending q WHERE q.webhook = cancel.id
-			ORDER BY q.time LIMIT cancel.count FOR UPDATE))
+			SELECT q.tid
+			FROM whk.pending_of(cancel.id, cancel.count) q))
 		RETURNING p.event, p.time, p.attempt
 	), written AS (
 		INSERT INTO whk.attempt (event, webhook, at, attempt, time,

@@ -54,6 +54,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
 	park tid[];
 	retries tid[];
+	lost tid[];
 	cancel bigint[];
 BEGIN
 	WITH due AS MATERIALIZED (
@@ -89,22 +90,25 @@ BEGIN
 		coalesce(array_agg(DISTINCT r.webhook) FILTER (
 			WHERE r.gone OR r.over), '{}'),
 		array_agg(r.tid) FILTER (WHERE NOT r.gone AND r.over),
+		array_agg(r.tid) FILTER (WHERE r.gone),
 		array_agg(DISTINCT r.webhook) FILTER (WHERE r.gone),
 		array_agg(r.tid) FILTER (
 			WHERE NOT r.gone AND NOT r.over AND r.retries)
-	INTO claimed, excess, park, cancel, retries
+	INTO claimed, excess, park, lost, cancel, retries
 	FROM ranked r;
 
-	WITH leased AS (
-		UPDATE whk.pending p SET next_at = until
+	WITH mine AS (
+		UPDATE whk.pending p SET next_at = until, leased = true
 		WHERE p.ctid = ANY (claimed)
 		RETURNING p.ctid AS tid
 	)
-	SELECT coalesce(array_agg(l.tid), '{}') INTO claimed FROM leased l;
+	SELECT coalesce(array_agg(m.tid), '{}') INTO claimed FROM mine m;
 	IF park IS NOT NULL THEN
 		PERFORM whk.park(park, now);
 	END IF;
 	IF cancel IS NOT NULL THEN
+		UPDATE whk.pending p SET leased = false
+		WHERE p.ctid = ANY (lost) AND p.leased;
 		PERFORM whk.cancel(c, 1000, now) FROM unnest(cancel) AS c;
 	END IF;
 	slotted := retries IS NOT NULL AND whk.slot(retries, now);
@@ -159,9 +163,9 @@ BEGIN
 		WHERE w.id IN (SELECT p.webhook FROM whk.pending p
 			WHERE p.ctid = ANY (rows))
 		ORDER BY w.id FOR NO KEY UPDATE SKIP LOCKED) l;
-	UPDATE whk.pending p SET next_at = NULL
+	UPDATE whk.pending p SET next_at = NULL, leased = false
 	WHERE p.ctid = ANY (rows) AND p.webhook = ANY (hooks);
-	UPDATE whk.pending p SET next_at = NULL
+	UPDATE whk.pending p SET next_at = NULL, leased = false
 	WHERE p.ctid = ANY (ARRAY(SELECT q.ctid FROM whk.pending q
 		WHERE q.next_at <= now AND q.webhook = ANY (hooks)
 		ORDER BY q.next_at LIMIT 5000 FOR UPDATE SKIP LOCKED));

@@ -184,7 +184,8 @@ $$;
 
 -- Puts the pending rows of a webhook in the form that its "ordered" asks for,
 -- the caller holding its lock: one row of each key in front, which has the
--- lowest seq of them, the others behind it; or none behind.
+-- lowest seq of them, the others behind it; or none behind. All that is pending
+-- is looked at, as those that are leased are in no index by webhook.
 CREATE OR REPLACE FUNCTION whk.reorder(id bigint) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -193,7 +194,8 @@ BEGIN
 		behind = coalesce(x.place > 1, false),
 		seq = CASE WHEN x.place = 1 AND p.seq > x.first
 			THEN x.first - 1 ELSE p.seq END,
-		next_at = CASE WHEN x.place > 1 THEN NULL ELSE p.next_at END
+		next_at = CASE WHEN x.place > 1 THEN NULL ELSE p.next_at END,
+		leased = p.leased AND coalesce(x.place = 1, true)
 	FROM (SELECT q.ctid AS tid, CASE WHEN w.ordered
 				THEN coalesce(e.key, '') END AS key,
 			CASE WHEN w.ordered THEN row_number() OVER (

@@ -174,7 +174,7 @@ BEGIN
 			ARRAY(SELECT webhooks[i.n] FROM unnest(fresh)
 				WITH ORDINALITY AS i(n, place)
 				ORDER BY i.place),
-			hooks, now, now);
+			hooks, now, false, now);
 	END IF;
 
 	RETURN QUERY

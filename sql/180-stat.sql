@@ -112,7 +112,8 @@ LANGUAGE sql STABLE SET enable_seqscan = off SET jit = off AS $$
 		FROM whk.pending p WHERE p.next_at IS NOT NULL) o
 $$;
 
--- The same of some webhooks, among their first max rows.
+-- The same of some webhooks, among their first max rows; what is being sent is
+-- not among them.
 CREATE OR REPLACE FUNCTION whk.stat_pending_of(webhooks bigint[], max int,
 	now timestamptz)
 RETURNS TABLE (due bigint, waiting bigint, parked bigint, late_ms bigint,
@@ -128,7 +129,7 @@ SET enable_mergejoin = off SET jit = off AS $$
 		CASE WHEN count(*) = max THEN ARRAY['due', 'waiting', 'parked']
 			ELSE '{}' END
 	FROM (SELECT p.next_at FROM unnest(webhooks) AS w(id)
-		JOIN whk.pending p ON p.webhook = w.id LIMIT max) x
+		CROSS JOIN LATERAL whk.pending_of(w.id, max) p LIMIT max) x
 $$;
 
 -- The counters and rates of all webhooks together.

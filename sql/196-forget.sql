@@ -157,7 +157,7 @@ $$;
 -- is no webhook of the tenant any more.
 CREATE OR REPLACE FUNCTION whk.forget_webhook(record_id bigint, max int)
 RETURNS bigint
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
 	hook bigint;
 	n bigint;
@@ -169,8 +169,7 @@ BEGIN
 		RETURN 0;
 	END IF;
 	DELETE FROM whk.pending p WHERE p.ctid = ANY (ARRAY(
-		SELECT q.ctid FROM whk.pending q WHERE q.webhook = hook
-		LIMIT max FOR UPDATE));
+		SELECT q.tid FROM whk.pending_of(hook, max) q));
 	GET DIAGNOSTICS n = ROW_COUNT;
 	IF n > 0 THEN
 		PERFORM whk.forget_add(record_id, 0, 0, 0, n);

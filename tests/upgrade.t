@@ -22,7 +22,8 @@ content() {
 			e.key, e.content_type, e.webhooks, e.accepted_at, e.body
 		FROM whk.event e ORDER BY id"
 	sql "SELECT * FROM whk.attempt ORDER BY event, webhook"
-	sql "SELECT * FROM whk.pending ORDER BY seq"
+	sql "SELECT webhook, time, event, attempt, next_at, seq, key, behind
+		FROM whk.pending ORDER BY seq"
 	sql "SELECT * FROM whk.webhook ORDER BY id"
 	sql "SELECT * FROM whk.secret ORDER BY 1, 2"
 	sql "SELECT * FROM whk.total ORDER BY 1"

@@ -396,7 +396,7 @@ as "$globex" gives 404 POST /attempts/resend -d event=theirs -d "webhook=$mine"
 as "$globex" gives 202 POST /events/ -H 'Idempotency-Key: k' -d body=x
 as "$acme" gives 202 POST /events/ -H 'Idempotency-Key: k' -d body=y
 member 'has("repeat")' false "the same key of another is another"
-sql "UPDATE whk.pending SET next_at = NULL WHERE webhook <> $mine"
+sql "UPDATE whk.pending SET next_at = NULL, leased = false WHERE webhook <> $mine"
 whk-due 2>/dev/null | whk-send >sent 2>/dev/null
 as "$acme" gives 200 GET /attempts/
 member '[.attempts[].webhook] | unique' "[$mine]" "their attempts"

@@ -229,7 +229,7 @@ like "$(story_next "next_at = now() - interval '1 s'")" \
 	'^attempt 3 is due since .*: for whk-due$' "due"
 sql "INSERT INTO whk.pending (webhook, time, event, seq)
 	SELECT 1, now(), 'other' || i, -i FROM generate_series(1, 3) i"
-is "$(story_next "next_at = NULL")" \
+is "$(story_next "next_at = NULL, leased = false")" \
 	"attempt 3 is parked: it waits for the webhook's turn, \
 behind 3 others" "parked"
 sql "UPDATE whk.webhook SET blocked_until = '2099-01-01' WHERE id = 1"

@@ -39,7 +39,7 @@ for n in 1 2 3; do
 	sql "SELECT whk.emit('{}', 'a', id => 'e$n')"
 done >"$T/out"
 sql "UPDATE whk.pending SET next_at = now() + interval '1 h' WHERE webhook = 2;
-	UPDATE whk.pending SET next_at = NULL WHERE webhook = 3;
+	UPDATE whk.pending SET next_at = NULL, leased = false WHERE webhook = 3;
 	DELETE FROM whk.pending WHERE webhook = 2 AND event = 'e1';
 	INSERT INTO whk.attempt (event, webhook, at, attempt, time, outcome)
 		SELECT 'e1', 2, now(), 1, time, 'delivered' FROM whk.event

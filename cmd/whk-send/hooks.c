@@ -11,6 +11,10 @@
 /* Ids in one question to the database. */
 #define ASK_MAX 1000
 
+/* Attempts that start in one turn of the loop: then answers are read first. Of
+   quick receivers fewer connections are used so, and each more often. */
+#define STARTS_MAX 64
+
 /* The part of all jobs that no webhook gets by the half: one in so many. */
 #define JOBS_KEPT 16
 
@@ -214,8 +218,10 @@ turn(struct send *s, struct hook *h)
 		too_late(s, h, m);
 	else if (h->config == NULL || h->shut || h->blocked_ms > now)
 		outcome_add(s, m, h->id, now, NULL, "deferred");
-	else
+	else {
+		s->starts++;
 		flight_start(s, h, m);
+	}
 }
 
 void
@@ -396,8 +402,8 @@ hooks_go_on(struct send *s)
 	if (!TAILQ_EMPTY(&s->ready) && !s->asking &&
 	    db_silent_ms(s->db) > KNOWN_MS)
 		s->generation++;
-	while (
-	    s->flights < s->o->jobs && (h = TAILQ_FIRST(&s->ready)) != NULL) {
+	while (s->flights < s->o->jobs && s->starts < STARTS_MAX &&
+	    (h = TAILQ_FIRST(&s->ready)) != NULL) {
 		step_out(s, h);
 		if (h->known != s->generation) {
 			ask_for(s, h);

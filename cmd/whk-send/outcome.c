@@ -3,8 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "text.h"
 #include "whk-send/send.h"
+
+/* What is on record is counted after so many, or so long. */
+#define COUNT_MAX 2000
+#define COUNT_MS 1000
 
 /* The places of whk.record()'s arguments. */
 enum {
@@ -264,11 +269,47 @@ recorded(void *arg, const struct err *e, const PGresult *r)
 		message_unref(s, list[i].message);
 	}
 	free(list);
+	s->uncounted += count;
 	send_go_on(s);
 }
 
-void
-outcome_go_on(struct send *s)
+static void
+counted(void *arg, const struct err *e, const PGresult *r)
+{
+	struct send *s = arg;
+
+	(void)r;
+	s->counting = false;
+	if (e != NULL)
+		log_say(s->log, LOG_WARN, "not counted: %s", e->msg);
+	send_go_on(s);
+}
+
+/*
+ * Counts at their webhooks what is on record. Each time it is a transaction
+ * more, and each webhook a row to write; so not for each batch, but soon.
+ */
+static void
+count_up(struct send *s)
+{
+	struct args none = {0};
+	struct err e;
+	bool last = intake_idle(s) && hooks_idle(s) && outcome_idle(s);
+
+	if (s->counting || s->uncounted == 0 ||
+	    (!last && s->uncounted < COUNT_MAX &&
+		clock_steady_ms() - s->counted_ms < COUNT_MS))
+		return;
+	s->uncounted = 0;
+	s->counting = true;
+	s->counted_ms = clock_steady_ms();
+	if (db_call(s->db, "SELECT whk.count_up()", &none, counted, s, &e) ==
+	    -1)
+		send_give_up(s, &e);
+}
+
+static void
+record(struct send *s)
 {
 	struct err e;
 
@@ -285,10 +326,23 @@ outcome_go_on(struct send *s)
 	record_init(&s->record);
 }
 
+void
+outcome_go_on(struct send *s)
+{
+	record(s);
+	count_up(s);
+}
+
 bool
 outcome_idle(const struct send *s)
 {
 	return s->recording == NULL && s->outcome_count == 0;
+}
+
+bool
+outcome_counted(const struct send *s)
+{
+	return outcome_idle(s) && s->uncounted == 0 && !s->counting;
 }
 
 static void

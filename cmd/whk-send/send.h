@@ -112,7 +112,8 @@ struct send {
 	struct db *db;
 	struct input *input;
 	struct output *output;
-	struct event *tick; /* parks what waited too long */
+	struct event *tick; /* looks at what waits */
+	struct event *next; /* the next turn of the loop */
 	struct event *late; /* gives up where the database stays away */
 
 	/* intake */
@@ -134,6 +135,7 @@ struct send {
 	size_t ask_count, ask_size;
 	bool asking; /* a question is under way */
 	int64_t flights;
+	int starts; /* in this turn of the loop */
 
 	/* outcomes */
 	struct args record; /* of the next call */
@@ -141,6 +143,9 @@ struct send {
 	size_t outcome_count, outcome_size;
 	struct outcome *recording; /* those in the call under way */
 	size_t recording_count;
+	size_t uncounted; /* on record, and not counted at their webhooks */
+	bool counting;
+	int64_t counted_ms; /* when they were last, by the steady clock */
 	struct buf line;
 
 	bool db_trouble;
@@ -196,7 +201,8 @@ void outcome_init(struct send *s);
 void outcome_add(struct send *s, struct message *m, int64_t webhook,
     int64_t at_ms, const struct http_answer *answer, const char *word);
 void outcome_go_on(struct send *s);
-bool outcome_idle(const struct send *s);
+bool outcome_idle(const struct send *s);    /* all is on record */
+bool outcome_counted(const struct send *s); /* ... and counted */
 void outcome_free(struct send *s);
 
 #endif

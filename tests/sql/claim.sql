@@ -80,7 +80,7 @@ SELECT t.clear();
 -- The sweep cancels what is left for a webhook that is gone.
 SELECT t.hook() \g /dev/null
 SELECT t.batch('{a,b}') \g /dev/null
-UPDATE whk.pending SET next_at = NULL;
+UPDATE whk.pending SET next_at = NULL, leased = false;
 UPDATE whk.webhook SET disabled_at = t.at(), disabled_why = 'removed',
 	backlog = true, probe_at = t.at();
 SELECT t.is(t.claim(50, 1), NULL, 'nothing goes out');

@@ -82,7 +82,7 @@ $$;
 
 -- What came of attempts of pending rows, by webhook; all in one batch. What
 -- is not said is as a sender that holds the row has it. "outcome next".
-CREATE FUNCTION t.record(hook bigint, events text[], status int DEFAULT NULL,
+CREATE FUNCTION t.recorded(hook bigint, events text[], status int DEFAULT NULL,
 	error text DEFAULT NULL, retry_after bigint DEFAULT NULL,
 	now numeric DEFAULT 0, lease timestamptz DEFAULT NULL,
 	attempt int DEFAULT NULL, began numeric DEFAULT NULL,
@@ -96,21 +96,21 @@ LANGUAGE sql AS $$
 			array_agg(e.time ORDER BY x.n) AS time,
 			array_agg(e.type ORDER BY x.n) AS type,
 			array_agg(e.key ORDER BY x.n) AS key,
-			array_agg(record.hook) AS hook,
-			array_agg(coalesce(record.attempt, p.attempt, 1)
+			array_agg(recorded.hook) AS hook,
+			array_agg(coalesce(recorded.attempt, p.attempt, 1)
 				ORDER BY x.n) AS attempt,
-			array_agg(coalesce(record.lease, p.next_at)
+			array_agg(coalesce(recorded.lease, p.next_at)
 				ORDER BY x.n) AS lease,
-			array_agg(t.at(coalesce(record.began, record.now))) AS at,
-			array_agg(record.status) AS status,
-			array_agg(record.error) AS error,
-			array_agg(record.retry_after) AS retry_after,
+			array_agg(t.at(coalesce(recorded.began, recorded.now))) AS at,
+			array_agg(recorded.status) AS status,
+			array_agg(recorded.error) AS error,
+			array_agg(recorded.retry_after) AS retry_after,
 			array_agg(NULL::int) AS us, array_agg(NULL::text) AS text,
 			array_agg(NULL::bytea) AS bytes
-		FROM unnest(record.events) WITH ORDINALITY AS x(event, n)
+		FROM unnest(recorded.events) WITH ORDINALITY AS x(event, n)
 		JOIN whk.event e ON e.id = x.event
 		LEFT JOIN whk.pending p ON p.event = e.id AND p.time = e.time
-			AND p.webhook = record.hook) a,
+			AND p.webhook = recorded.hook) a,
 		whk.record(events => a.event, times => a.time, types => a.type,
 			keys => a.key, webhooks => a.hook, attempts => a.attempt,
 			leases => a.lease, ats => a.at, statuses => a.status,
@@ -118,7 +118,24 @@ LANGUAGE sql AS $$
 			dns => a.us, connects => a.us, tlss => a.us,
 			waits => a.us, totals => a.us, addresses => a.text,
 			headers => a.text, answers => a.bytes,
-			spread => record.spread, now => t.at(record.now)) r
+			spread => recorded.spread, now => t.at(recorded.now)) r
+$$;
+
+-- The same, and counted.
+CREATE FUNCTION t.record(hook bigint, events text[], status int DEFAULT NULL,
+	error text DEFAULT NULL, retry_after bigint DEFAULT NULL,
+	now numeric DEFAULT 0, lease timestamptz DEFAULT NULL,
+	attempt int DEFAULT NULL, began numeric DEFAULT NULL,
+	spread double precision DEFAULT 0)
+RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+	said text := t.recorded(hook, events, status, error, retry_after, now,
+		lease, attempt, began, spread);
+BEGIN
+	PERFORM whk.count_up(t.at(now));
+	RETURN said;
+END
 $$;
 
 -- The pending rows of a webhook in the order of their coming: event, number

@@ -83,6 +83,6 @@ SELECT t.hook('{"filter": "$.n > 1"}'), t.hook('{"filter": "$.n < 9"}'),
 	t.hook('{"filter": "$.n > 100", "events": ["x"]}') \g /dev/null
 SELECT t.is(t.accept('e1', body => '{"n":5}'), 'fresh {1,2}', 'two filters');
 SELECT t.is(t.accept('e2', body => '{"n":10}'), 'fresh {1}', 'one of them');
-SELECT t.is(t.accept('e3', body => 'n'), 'fresh', 'a body that is no JSON');
+SELECT t.is(t.accept('e3', body => 'n'), 'fresh {}', 'a body that is no JSON');
 SELECT t.is(t.accept('e4', body => 'n', "to" => '{3}'), 'fresh {3}',
 	'whoever is named gets it, filter or not');

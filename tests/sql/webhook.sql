@@ -173,8 +173,9 @@ SELECT t.clear();
 
 -- Removed, in steps.
 SELECT t.hook(), t.hook() \g /dev/null
-SELECT t.batch('{a,b,c}') \g /dev/null
-UPDATE whk.pending SET next_at = NULL WHERE event = 'b';
+SELECT t.batch('{a,b,c,e}') \g /dev/null
+UPDATE whk.pending SET leased = false, next_at = CASE event WHEN 'c' THEN next_at END
+	WHERE event > 'a';
 SELECT t.is(whk.remove(99, 2, t.at()), NULL, 'there is none');
 SELECT t.is(whk.remove(1, 2, t.at(1)), 'false', 'a first step');
 SELECT t.is(t.of(1, 'ROW(disabled_why, cancelled)'), '(removed,2)',
@@ -184,8 +185,12 @@ SELECT whk.resume('{1}', t.at(2)) \g /dev/null
 SELECT t.is(t.of(1, 'disabled_why'), 'removed', 'it cannot be resumed');
 SELECT t.is(whk.remove(1, 2, t.at(3)), 'true', 'the last step');
 SELECT t.is(whk.remove(1, 2, t.at(4)), NULL, 'it is gone');
-SELECT t.is(t.attempts(1), 'a cancelled, b cancelled, c cancelled',
+SELECT t.is(t.attempts(1), 'b cancelled, c cancelled, e cancelled',
 	'all is on record');
+SELECT t.is(t.pending(1), 'a 300', 'what somebody holds is his');
+SELECT t.is(t.pending(2), 'a 300, b parked, c 300, e parked, d 302',
+	'the other is as it was');
+SELECT t.is(t.record(1, '{a}', error => 'cancelled', now => 5), 'cancelled',
+	'who holds it says what became of it');
 SELECT t.is(t.pending(1), NULL, 'nothing is pending');
-SELECT t.is(t.pending(2), 'a 300, b parked, c 300, d 302', 'the other is as it was');
 SELECT t.is(count(*), '1', 'its secret is gone') FROM whk.secret;
