@@ -99,6 +99,38 @@ is "$(answer b)" delivered "and says the same"
 is "$(sql "SELECT delivered FROM whk.webhook")" 1 "it is counted once"
 is "$(sql "SELECT count(*) FROM whk.attempt")" 1 "and on record once"
 
+
+# Two sessions that record what was delivered to the same webhook.
+a_did "BEGIN; SELECT t.recorded(1, '{c2}', 200, now => 8)" 17
+ok "a success does not wait for another's" \
+	b_did "SELECT t.recorded(1, '{c3}', 204, now => 9)" 9
+a_did "COMMIT" 18
+a_did "BEGIN; SELECT t.record(1, '{c4}', 500, now => 9)" 19
+ok "nor for a failure that is not committed" \
+	b_did "SELECT t.recorded(1, '{c5}', 200, now => 10)" 10
+a_did "ROLLBACK" 20
+is "$(sql "SELECT delivered FROM whk.webhook")" 1 "they are not counted yet"
+a_did "BEGIN; SELECT whk.count_up(t.at(11))" 21
+b_did "SELECT whk.count_up(t.at(11))" 11
+a_did "COMMIT" 22
+is "$(sql "SELECT delivered, t.s(last_at), last_status FROM whk.webhook")" \
+	'4|10|200' "they are counted once, by whoever comes first"
+is "$(sql "SELECT count(*) FROM whk.uncounted")" 0 "nothing is left to count"
+
+# The same outcome, late, so that it moves no row, from two sessions at once.
+a_did "BEGIN; SELECT t.recorded(1, '{c1}', 200, now => 9, attempt => 7, lease => t.at(1))" 23
+b "\\set VERBOSITY verbose
+	SELECT t.recorded(1, '{c1}', 200, now => 9, attempt => 7, lease => t.at(1))" 12
+ok "the second waits" wait_for waits
+a_did "COMMIT" 24
+did b 12
+like "$(cat "$T/b.out")" 'ERROR:  40001: duplicate key' "and is to ask again"
+b_did "SELECT t.recorded(1, '{c1}', 200, now => 9, attempt => 7, lease => t.at(1))" 13
+is "$(answer b)" delivered "then it is on record"
+is "$(sql "SELECT count(*) FROM whk.attempt WHERE attempt = 7")" 1 "once"
+sql "SELECT whk.count_up()" >"$T/out"
+is "$(sql "SELECT delivered FROM whk.webhook")" 5 "and counted once"
+
 a_did "BEGIN; SELECT whk.partitions(0, t.at(8640000))" 11
 is "$(answer a)" 2 "partitions that are being made"
 b_did "SELECT whk.partitions(0, t.at(8640000))" 6

@@ -9,6 +9,7 @@ SELECT t.is(ROW(type, tenant, key, content_type, webhooks, t.s(accepted_at),
 	t.s(time), body), '(a,acme,k,,"{1,2}",0,0,"{""n"": 1.50}")',
 	'it is stored as it is') FROM whk.event;
 SELECT t.is(t.pending(1), 'e1 300', 'its row is leased');
+SELECT t.is(t.leased(), 'e1>1 e1>2', 'to the caller');
 SELECT t.is(a.lease_ms, whk.ms(t.at(300))::text, 'the lease is said')
 FROM whk.accept('{e2}', ARRAY[t.at()], '{NULL}', '{NULL}', '{NULL}', '{NULL}',
 	'{b}', '{NULL}', '{f}', '300 s', t.at()) a;
@@ -117,6 +118,7 @@ SELECT t.is(whk.emit('{}', 'a', id => 'mine', key => 'k', tenant => 'x'),
 SELECT t.is(ROW(e.type, e.key, e.tenant, p.next_at <= clock_timestamp()),
 	'(a,k,x,t)', 'it is due at once')
 	FROM whk.event e JOIN whk.pending p ON p.event = e.id;
+SELECT t.is(t.leased(), NULL, 'to nobody in particular');
 SELECT whk.emit('{}', id => 'mine') \g /dev/null
 SELECT t.is(count(*), '1', 'again is once') FROM whk.event;
 SELECT t.is(whk.emit('{}') ~ '^msg_[0-9a-f-]{36}$', 'true', 'an id is made');

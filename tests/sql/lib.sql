@@ -138,6 +138,14 @@ BEGIN
 END
 $$;
 
+-- The rows that somebody holds: event>webhook.
+CREATE FUNCTION t.leased() RETURNS text
+LANGUAGE sql AS $$
+	SELECT string_agg(p.event || '>' || p.webhook, ' '
+		ORDER BY p.event, p.webhook)
+	FROM whk.pending p WHERE p.leased
+$$;
+
 -- The pending rows of a webhook in the order of their coming: event, number
 -- of the attempt from 2 on, and when it is due, "parked", or "behind".
 CREATE FUNCTION t.pending(hook bigint) RETURNS text

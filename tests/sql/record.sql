@@ -58,6 +58,13 @@ SELECT t.hook('{"schedule_ms": [1000, 2500]}'),
 SELECT t.accept('e') \g /dev/null
 SELECT t.is(t.record(1, '{e}', 500), 'retry 1', 'a schedule of its own');
 SELECT t.is(t.pending(1), 'e #2 1', 'it is pending for the next attempt');
+SELECT t.is(t.leased(), 'e>2', 'which nobody holds');
+SELECT t.is(t.claim(10, 1), 'e>1', 'until it is claimed');
+SELECT t.is(t.leased(), 'e>1 e>2', 'then somebody does');
+SELECT t.is(t.record(1, '{e}', error => 'deferred', now => 1), 'deferred',
+	'it may be deferred');
+SELECT t.is(t.leased(), 'e>2', 'to be nobody''s');
+UPDATE whk.pending SET next_at = t.at(1) WHERE webhook = 1;
 SELECT t.is(t.record(1, '{e}', error => 'timeout', now => 1), 'retry 3.5',
 	'its second wait');
 SELECT t.is(t.record(1, '{e}', 500, now => 4), 'failed', 'its end');
