@@ -22,44 +22,73 @@ DECLARE
 	until timestamptz(3) := date_trunc('milliseconds', now + lease);
 	heavy bigint[] := '{}';
 	mine tid[] := '{}';
+	ids text[];
+	times timestamptz[];
 	round record;
+	day record;
 BEGIN
 	PERFORM whk.sweep(now);
 	FOR i IN 1 .. 4 LOOP
 		SELECT * INTO round
 		FROM whk.claim_round(max - cardinality(mine), heavy, until, now);
 		mine := mine || round.claimed;
+		ids := ids || round.ids;
+		times := times || round.times;
 		EXIT WHEN (cardinality(round.excess) = 0 AND NOT round.slotted)
 			OR cardinality(mine) >= max;
 		heavy := heavy || round.excess;
 	END LOOP;
+	FOR day IN SELECT array_agg(m.tid) AS tids, array_agg(m.id) AS ids,
+			min(m.time) AS first, max(m.time) AS last
+		FROM unnest(mine, ids, times) AS m(tid, id, time)
+		GROUP BY date_trunc('day', m.time, 'UTC') ORDER BY 3
+	LOOP
+		RETURN QUERY SELECT * FROM whk.claimed(day.tids, day.ids,
+			day.first, day.last, until);
+	END LOOP;
+END
+$$;
+
+-- Rows that the caller has leased, of one day, with their events, which lie in
+-- one partition: so no other is looked at, and they are found all at once.
+CREATE OR REPLACE FUNCTION whk.claimed(rows tid[], ids text[],
+	first timestamptz, last timestamptz, until timestamptz)
+RETURNS TABLE (id text, time_ms bigint, type text, tenant text, key text,
+	content_type text, body text, attempt int, webhook bigint,
+	lease_ms bigint)
+LANGUAGE plpgsql SET enable_indexscan = off SET enable_nestloop = off
+SET enable_hashjoin = on
+AS $$
+#variable_conflict use_column
+BEGIN
 	RETURN QUERY
 	SELECT p.event, whk.ms(p.time), e.type, e.tenant, e.key,
 		e.content_type, e.body, p.attempt, p.webhook, whk.ms(until)
 	FROM whk.pending p
-	CROSS JOIN LATERAL (SELECT * FROM whk.event x
-		WHERE x.id = p.event AND x.time = p.time OFFSET 0) e
-	WHERE p.ctid = ANY (mine) AND p.next_at = until
+	JOIN whk.event e ON e.id = p.event AND e.time = p.time
+	WHERE p.ctid = ANY (rows) AND e.id = ANY (ids)
+		AND e.time >= first AND e.time <= last
 	ORDER BY p.seq;
 END
 $$;
 
 -- One look at the oldest due rows of the webhooks that are not in heavy.
--- claimed: the rows that are now leased; excess: webhooks with more than
--- their share, or shut; slotted: retries of a limited rate have got slots.
+-- claimed: the rows that are now leased, ids and times: their events; excess:
+-- webhooks with more than their share, or shut; slotted: retries of a limited
+-- rate have got slots.
 CREATE OR REPLACE FUNCTION whk.claim_round(max int, heavy bigint[],
 	until timestamptz, now timestamptz,
-	OUT claimed tid[], OUT excess bigint[], OUT slotted boolean)
+	OUT claimed tid[], OUT ids text[], OUT times timestamptz[],
+	OUT excess bigint[], OUT slotted boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
 	park tid[];
-	retries tid[];
+	limited tid[];
 	lost tid[];
 	cancel bigint[];
 BEGIN
 	WITH due AS MATERIALIZED (
-		SELECT p.ctid AS tid, p.webhook, p.next_at, p.attempt, p.event,
-			p.time
+		SELECT p.ctid AS tid, p.webhook, p.next_at, p.attempt, p.leased
 		FROM whk.pending p
 		WHERE p.next_at <= now AND p.webhook <> ALL (heavy)
 		ORDER BY p.next_at LIMIT max FOR UPDATE SKIP LOCKED
@@ -74,35 +103,38 @@ BEGIN
 					ELSE least(4 * w.max_in_flight,
 						ceil(w.rate)) END
 				AS over,
-			w.rate IS NOT NULL AND d.attempt > 1 AND EXISTS (
-				SELECT FROM whk.attempt a
-				WHERE a.event = d.event
-					AND a.webhook = d.webhook
-					AND a.time = d.time
-					AND a.next_at = d.next_at
-				OFFSET 0) AS retries
+			w.rate IS NOT NULL AND d.attempt > 1
+				AND NOT d.leased AS limited
 		FROM due d
 		LEFT JOIN LATERAL (SELECT * FROM whk.webhook x
 			WHERE x.id = d.webhook OFFSET 0) w ON true
 	)
 	SELECT coalesce(array_agg(r.tid) FILTER (
-			WHERE NOT r.gone AND NOT r.over AND NOT r.retries), '{}'),
+			WHERE NOT r.gone AND NOT r.over AND NOT r.limited), '{}'),
 		coalesce(array_agg(DISTINCT r.webhook) FILTER (
 			WHERE r.gone OR r.over), '{}'),
 		array_agg(r.tid) FILTER (WHERE NOT r.gone AND r.over),
 		array_agg(r.tid) FILTER (WHERE r.gone),
 		array_agg(DISTINCT r.webhook) FILTER (WHERE r.gone),
 		array_agg(r.tid) FILTER (
-			WHERE NOT r.gone AND NOT r.over AND r.retries)
-	INTO claimed, excess, park, lost, cancel, retries
+			WHERE NOT r.gone AND NOT r.over AND r.limited)
+	INTO claimed, excess, park, lost, cancel, limited
 	FROM ranked r;
+	slotted := limited IS NOT NULL;
+	IF slotted THEN
+		claimed := claimed || whk.have_slots(limited);
+		slotted := whk.slot(ARRAY(SELECT t FROM unnest(limited) AS t
+			WHERE t <> ALL (claimed)), now);
+	END IF;
 
 	WITH mine AS (
 		UPDATE whk.pending p SET next_at = until, leased = true
 		WHERE p.ctid = ANY (claimed)
-		RETURNING p.ctid AS tid
+		RETURNING p.ctid AS tid, p.event, p.time
 	)
-	SELECT coalesce(array_agg(m.tid), '{}') INTO claimed FROM mine m;
+	SELECT coalesce(array_agg(m.tid), '{}'), array_agg(m.event),
+		array_agg(m.time)
+	INTO claimed, ids, times FROM mine m;
 	IF park IS NOT NULL THEN
 		PERFORM whk.park(park, now);
 	END IF;
@@ -111,7 +143,20 @@ BEGIN
 		WHERE p.ctid = ANY (lost) AND p.leased;
 		PERFORM whk.cancel(c, 1000, now) FROM unnest(cancel) AS c;
 	END IF;
-	slotted := retries IS NOT NULL AND whk.slot(retries, now);
+END
+$$;
+
+-- Those of some due rows whose time is not one that record() set: they have
+-- had their slot of the rate.
+CREATE OR REPLACE FUNCTION whk.have_slots(rows tid[]) RETURNS tid[]
+LANGUAGE plpgsql AS $$
+BEGIN
+	RETURN ARRAY(SELECT p.ctid FROM whk.pending p
+		WHERE p.ctid = ANY (rows) AND NOT EXISTS (
+			SELECT FROM whk.attempt a
+			WHERE a.event = p.event AND a.webhook = p.webhook
+				AND a.time = p.time AND a.next_at = p.next_at
+			OFFSET 0));
 END
 $$;
 
