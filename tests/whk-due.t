@@ -98,6 +98,14 @@ ok "and takes no time" [ "$(ticks "$due_pid")" -lt 10 ]
 emit wake 1
 wait_for '[ "$(lines)" = 1 ]' && pass "it wakes when something is due"
 
+# Deliveries that a killed whk-send left uncounted.
+sql "INSERT INTO whk.uncounted VALUES (1, 3, now(), 204), (99, 1, now(), 200)"
+before=$(sql "SELECT delivered FROM whk.webhook WHERE id = 1")
+whk-due >"$T/out"
+is "$(sql "SELECT delivered - $before, last_status FROM whk.webhook
+	WHERE id = 1")" '3|204' "deliveries that nobody counted are counted"
+is "$(sql "SELECT count(*) FROM whk.uncounted")" 0 "and so no more"
+
 # Due at a time: then, and not before.
 sql "UPDATE whk.pending SET next_at = now() + interval '1500 ms';
 	SELECT whk.wake(min(next_at)) FROM whk.pending" >"$T/out"

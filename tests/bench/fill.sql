@@ -140,7 +140,7 @@ BEGIN
 	JOIN whk.webhook w ON w.id = p.h;
 
 	ALTER TABLE whk.pending ADD CONSTRAINT pending_pkey
-		PRIMARY KEY (webhook, time, event);
+		PRIMARY KEY (time, event, webhook);
 	FOREACH ddl IN ARRAY again LOOP
 		EXECUTE ddl;
 	END LOOP;
