@@ -149,8 +149,8 @@ CREATE OR REPLACE FUNCTION whk.count_up(
 	now timestamptz DEFAULT clock_timestamp())
 RETURNS void
 LANGUAGE plpgsql SET jit = off
-SET plan_cache_mode = force_generic_plan SET enable_hashjoin = off
-SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
+SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 BEGIN
 	WITH taken AS (
