@@ -112,7 +112,8 @@ BEGIN
 				+ f.all_bad / 60.0,
 			unparked = greatest(0, w.unparked - f.ended),
 			room = CASE WHEN w.backlog THEN greatest(0, least(2 * f.good,
-				4 * w.max_in_flight - greatest(0, w.unparked - f.ended)))
+				whk.share(w.max_in_flight)
+				- greatest(0, w.unparked - f.ended)))
 				ELSE 0 END
 		FROM fate f
 		WHERE w.ctid = f.tid

@@ -1,6 +1,14 @@
 -- SPDX-License-Identifier: ISC
 -- What is parked goes out: by share, by rate, in the order of keys; or never.
 
+-- How many rows of a webhook may be out at once: as many as it may have under
+-- way, as many behind them, and two. More would be no faster where receivers
+-- take their time, and where they do not, leave others less of the machine.
+CREATE OR REPLACE FUNCTION whk.share(max_in_flight int) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+	SELECT 2 * max_in_flight + 2
+$$;
+
 -- Lets go what the outcomes of a batch make room for at the open ones of its
 -- webhooks, whose locks the caller holds: parked rows, the next of a key; or
 -- cancels what is pending for a webhook that is gone. Gives the earliest time

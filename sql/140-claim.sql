@@ -2,12 +2,12 @@
 -- claim(): what is due, out again.
 
 -- Leases up to max due rows to the caller until now + lease and gives them
--- with their events. Each webhook gets a share: four times its max_in_flight,
--- no more than its rate allows in a second, or one row as a probe after too
--- many failures. What is due beyond that is parked, as are the rows of a webhook that is
--- paused or blocked; those of one that is gone are cancelled. So a great
--- backlog at one webhook leaves the index of due rows within a few claims, and
--- the next rows of others are found behind it.
+-- with their events. Each webhook gets its share(), no more than its rate
+-- allows in a second, or one row as a probe after too many failures. What is
+-- due beyond that is parked, as are the rows of a webhook that is paused or
+-- blocked; those of one that is gone are cancelled. So a great backlog at one
+-- webhook leaves the index of due rows within a few claims, and the next rows
+-- of others are found behind it.
 CREATE OR REPLACE FUNCTION whk.claim(max int, lease interval,
 	now timestamptz DEFAULT clock_timestamp())
 RETURNS TABLE (id text, time_ms bigint, type text, tenant text, key text,
@@ -100,7 +100,7 @@ BEGIN
 				OR row_number() OVER (PARTITION BY d.webhook
 					ORDER BY d.next_at) > CASE
 					WHEN whk.broken(w.failures) THEN 1
-					ELSE least(4 * w.max_in_flight,
+					ELSE least(whk.share(w.max_in_flight),
 						ceil(w.rate)) END
 				AS over,
 			w.rate IS NOT NULL AND d.attempt > 1

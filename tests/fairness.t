@@ -281,6 +281,6 @@ done
 reap "$slow_pid"
 is "$(sql 'SELECT count(*) FROM whk.pending')" 0 "... then all"
 ok "... never more than four times what may be in flight" \
-	test "$out" -le 128
+	test "$out" -le 66
 
 done_testing

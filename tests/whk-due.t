@@ -249,6 +249,6 @@ spawn due whk-due
 WAIT=40
 reap "$due_pid"
 status_is 0 "it ends"
-ok "having printed a share ($(lines))" [ "$(lines)" -ge 128 ]
+ok "having printed a share ($(lines))" [ "$(lines)" -ge 66 ]
 
 done_testing
