@@ -280,7 +280,7 @@ while ! none_pending && ! ended "$slow_pid"; do
 done
 reap "$slow_pid"
 is "$(sql 'SELECT count(*) FROM whk.pending')" 0 "... then all"
-ok "... never more than four times what may be in flight" \
+ok "... never more than its share" \
 	test "$out" -le 66
 
 done_testing
