@@ -37,19 +37,17 @@ BEGIN
 	INTO match_n, match_webhook, special
 	FROM whk.matches(types, tenants, bodies, tos) m;
 
-	-- Whatever decides by more than the webhook's definition is decided
-	-- under its lock. Locks go in the order of ids, everywhere.
-	IF special IS NOT NULL THEN
-		PERFORM 1 FROM whk.webhook w WHERE w.id = ANY (special)
-		ORDER BY w.id FOR NO KEY UPDATE;
-	END IF;
-
 	fresh := whk.store(ids, times, types, tenants, keys, content_types,
 		bodies, tos, chosen, match_n, match_webhook, now, via);
 	IF special IS NULL THEN
 		PERFORM whk.lease(ids, times, fresh, match_n, match_webhook,
 			until, leased);
 	ELSE
+		-- Whatever decides by more than the webhook's definition is
+		-- decided under its lock. Locks go in the order of ids,
+		-- everywhere, and last, as others wait for them.
+		PERFORM 1 FROM whk.webhook w WHERE w.id = ANY (special)
+		ORDER BY w.id FOR NO KEY UPDATE;
 		SELECT q.due, q.held_n, q.held_webhook
 		INTO due, match_n, match_webhook
 		FROM whk.enqueue(ids, times, keys, fresh, match_n,

@@ -93,7 +93,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
 	n_all int := cardinality(events);
-	heeded bigint[] := whk.heeded(webhooks, statuses, errors);
+	heeded bigint[];	-- webhooks whose state is looked at
 	ended int[];		-- places of deliveries, whose rows are gone
 	held boolean[];		-- the row is, or was, still the caller's
 	tids tid[];		-- where it is
@@ -102,10 +102,6 @@ DECLARE
 	nexts timestamptz[];
 	due timestamptz;
 BEGIN
-	IF heeded IS NOT NULL THEN
-		PERFORM 1 FROM whk.webhook w WHERE w.id = ANY (heeded)
-		ORDER BY w.id FOR NO KEY UPDATE;
-	END IF;
 	ended := whk.end_delivered(events, times, webhooks, attempts, leases,
 		statuses, errors);
 	IF cardinality(ended) = n_all THEN
@@ -158,6 +154,9 @@ BEGIN
 		PERFORM whk.move(tids, held, outcomes, nexts);
 		SELECT min(x) INTO due FROM unnest(nexts) AS x;
 	END IF;
+	-- Last, as others wait for these locks. Only rows that are leased are
+	-- ever locked before a webhook.
+	heeded := whk.heed(webhooks, statuses, errors);
 	IF heeded IS NOT NULL THEN
 		due := least(due, whk.let_out(whk.tally(heeded, webhooks, ats,
 			statuses, errors, retry_afters, outcomes, held, fresh,
@@ -196,26 +195,34 @@ EXCEPTION WHEN unique_violation THEN
 END
 $$;
 
--- Of the webhooks of a batch those whose state an outcome may change: which are
--- not well, or had something else than success. Null for none.
-CREATE OR REPLACE FUNCTION whk.heeded(webhooks bigint[], statuses int[],
+-- Locks those webhooks of a batch whose state an outcome may change: which are
+-- not well, or had something else than success. Gives them; null for none.
+CREATE OR REPLACE FUNCTION whk.heed(webhooks bigint[], statuses int[],
 	errors text[])
 RETURNS bigint[]
-LANGUAGE plpgsql STABLE AS $$
+LANGUAGE plpgsql AS $$
+DECLARE
+	heeded bigint[];
 BEGIN
-	RETURN (SELECT array_agg(i.webhook)
-		FROM (SELECT x.webhook,
-				bool_and(whk.success(x.status, x.error)) AS good
-			FROM unnest(webhooks, statuses, errors)
-				AS x(webhook, status, error)
-			GROUP BY x.webhook) i
-		WHERE NOT i.good OR EXISTS (SELECT FROM whk.webhook w
-			WHERE w.id = i.webhook AND NOT whk.well(w) OFFSET 0));
+	SELECT array_agg(i.webhook) INTO heeded
+	FROM (SELECT x.webhook,
+			bool_and(whk.success(x.status, x.error)) AS good
+		FROM unnest(webhooks, statuses, errors)
+			AS x(webhook, status, error)
+		GROUP BY x.webhook) i
+	WHERE NOT i.good OR EXISTS (SELECT FROM whk.webhook w
+		WHERE w.id = i.webhook AND NOT whk.well(w) OFFSET 0);
+	IF heeded IS NOT NULL THEN
+		PERFORM 1 FROM whk.webhook w WHERE w.id = ANY (heeded)
+		ORDER BY w.id FOR NO KEY UPDATE;
+	END IF;
+	RETURN heeded;
 END
 $$;
 
 -- Deletes the rows of the successes of a batch which still have the caller's
--- lease. Gives their places.
+-- lease. Gives their places. (A lease that is "not distinct" is not looked for
+-- by index, where all of a batch may have the same.)
 CREATE OR REPLACE FUNCTION whk.end_delivered(events text[],
 	times timestamptz[], webhooks bigint[], attempts int[],
 	leases timestamptz[], statuses int[], errors text[])
@@ -231,7 +238,8 @@ BEGIN
 			webhook, attempt, lease, status, error, n)
 		WHERE whk.success(i.status, i.error) AND p.event = i.event
 			AND p.time = i.time AND p.webhook = i.webhook
-			AND p.next_at = i.lease AND p.attempt = i.attempt
+			AND p.next_at IS NOT DISTINCT FROM i.lease
+			AND p.attempt = i.attempt
 		RETURNING i.n
 	)
 	SELECT coalesce(array_agg(g.n), '{}') INTO ended FROM gone g;
@@ -280,8 +288,8 @@ BEGIN
 END
 $$;
 
--- What each outcome is and when it is next due; locks the pending rows, which
--- then stay at tid.
+-- What each outcome is and when it is next due; locks the pending rows that are
+-- held, which then stay at tid.
 -- held: the row is there and the caller's lease is still its own, or it was
 -- among those that end_delivered() ended.
 CREATE OR REPLACE FUNCTION whk.judge(events text[], times timestamptz[],
@@ -304,16 +312,17 @@ BEGIN
 		errors, retry_afters) WITH ORDINALITY
 		AS i(event, time, webhook, attempt, lease, status, error,
 			retry_after, n)
-	LEFT JOIN LATERAL (SELECT q.ctid, q.next_at, q.attempt
-		FROM whk.pending q WHERE q.webhook = i.webhook
-			AND q.time = i.time AND q.event = i.event
+	LEFT JOIN LATERAL (SELECT q.ctid FROM whk.pending q
+		WHERE q.webhook = i.webhook AND q.time = i.time
+			AND q.event = i.event AND q.attempt = i.attempt
+			AND q.next_at IS NOT DISTINCT FROM i.lease
 		FOR UPDATE) p ON true
 	-- Only a failure has to know the schedule.
 	LEFT JOIN LATERAL (SELECT x.schedule FROM whk.webhook x
 		WHERE x.id = i.webhook AND NOT whk.success(i.status, i.error)
 		OFFSET 0) w ON true
-	CROSS JOIN LATERAL (SELECT coalesce(p.next_at = i.lease
-		AND p.attempt = i.attempt, i.n = ANY (ended)) AS held) h
+	CROSS JOIN LATERAL (SELECT p.ctid IS NOT NULL
+		OR i.n = ANY (ended) AS held) h
 	CROSS JOIN LATERAL (SELECT coalesce(w.schedule,
 		whk.default_schedule()) AS schedule) s
 	CROSS JOIN LATERAL (SELECT whk.verdict(i.status, i.error,

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: ISC
 -- What outcomes mean for their webhooks, and the counters of all that was done.
 
--- Counts outcomes at those of their webhooks that are heeded, whose locks the
--- caller holds, and moves breaker, throttle and disabling. Only what is fresh
--- counts; "bad" is what failed after the last success of the batch. Gives the
--- webhooks that let_out() has something to do for; null for none.
+-- Counts outcomes at those of their webhooks that heed() has locked, and moves
+-- breaker, throttle and disabling. Only what is fresh counts; "bad" is what
+-- failed after the last success of the batch. Gives the webhooks that let_out()
+-- has something to do for; null for none.
 CREATE OR REPLACE FUNCTION whk.tally(heeded bigint[], webhooks bigint[],
 	ats timestamptz[], statuses int[], errors text[], retry_afters bigint[],
 	outcomes text[], held boolean[], fresh boolean[], now timestamptz)
@@ -154,6 +154,8 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off
 SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
 BEGIN
+	-- What a crash of the server undoes is as it was, and counted later.
+	PERFORM set_config('synchronous_commit', 'off', true);
 	WITH taken AS (
 		DELETE FROM whk.uncounted u WHERE u.ctid = ANY (ARRAY(
 			SELECT x.ctid FROM whk.uncounted x

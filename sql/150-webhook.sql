@@ -138,6 +138,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
 	hook record;
 BEGIN
+	PERFORM whk.lock_leased(ids, changes);
 	FOR hook IN SELECT w FROM whk.webhook w WHERE w.id = ANY (ids)
 		ORDER BY w.id FOR NO KEY UPDATE
 	LOOP
@@ -168,6 +169,19 @@ BEGIN
 		END IF;
 		RETURN NEXT (hook.w).id;
 	END LOOP;
+END
+$$;
+
+-- Before webhooks are locked: locks what is leased of theirs, if a change will
+-- touch it. record() locks in that order.
+CREATE OR REPLACE FUNCTION whk.lock_leased(ids bigint[], changes jsonb)
+RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+	IF changes ? 'ordered' THEN
+		PERFORM 1 FROM whk.pending p
+		WHERE p.webhook = ANY (ids) AND p.leased FOR UPDATE;
+	END IF;
 END
 $$;
 

@@ -101,6 +101,11 @@ DECLARE
 	keys text[];
 	n bigint;
 BEGIN
+	-- Those that are leased before their webhooks, as record() locks them.
+	PERFORM 1 FROM whk.pending p
+	JOIN unnest(ids, times) AS i(id, time)
+		ON p.event = i.id AND p.time = i.time
+	WHERE p.leased FOR UPDATE OF p;
 	SELECT array_agg(DISTINCT p.webhook) INTO hooks
 	FROM whk.pending p
 	JOIN unnest(ids, times) AS i(id, time)

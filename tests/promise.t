@@ -164,9 +164,9 @@ like "$(cat "$T/send.err")" "its lease ends before" \
 is "$(arrived clock)" 1 "and its event arrives once"
 
 # A line that was stuck is not sent after its lease: somebody else has it.
-emit stuck 10
 pipeline
 kill -STOP "$send_pid"
+emit stuck 10
 wait_for '[ "$(stored stuck)" = 10 ]'
 wait_for '[ "$(events stuck)" = 10 ] && [ "$(pending)" = 0 ]'
 kill -CONT "$send_pid"
