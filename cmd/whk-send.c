@@ -49,10 +49,11 @@ static const struct cli cli = {
     .count = sizeof(options) / sizeof(options[0]),
 };
 
+/* Whether all is sent, on record and printed, and no more will be. */
 static bool
-idle(const struct send *s)
+done(const struct send *s)
 {
-	return intake_idle(s) && hooks_idle(s) && outcome_counted(s) &&
+	return intake_idle(s) && hooks_idle(s) && outcome_idle(s) &&
 	    output_empty(s->output);
 }
 
@@ -78,8 +79,11 @@ send_go_on(struct send *s)
 		add_timer(s->next, 0);
 	if ((s->input_ended || s->finite) && s->db_trouble)
 		add_timer(s->late, LATE_S * 1000);
-	if (idle(s))
-		loop_break(&s->loop);
+	if (done(s)) {
+		output_unwatch(s->output); /* its reader may go */
+		if (outcome_counted(s) || s->db_trouble)
+			loop_break(&s->loop);
+	}
 }
 
 void

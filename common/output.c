@@ -226,6 +226,13 @@ output_watch(struct output *o, struct err *e)
 }
 
 void
+output_unwatch(struct output *o)
+{
+	if (o->gone != NULL)
+		event_del(o->gone);
+}
+
+void
 output_line(struct output *o, const char *buf, size_t len)
 {
 	size_t n = 0;

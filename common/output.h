@@ -46,6 +46,8 @@ void output_line(struct output *o, const char *buf, size_t len);
  */
 int output_watch(struct output *o, struct err *e);
 
+void output_unwatch(struct output *o); /* as nothing more will be written */
+
 bool output_full(const struct output *o); /* more than limit is held */
 /* All is written, or it failed and the handler was told. */
 bool output_empty(const struct output *o);

@@ -79,6 +79,28 @@ seq 1000 | sed 's/.*/{"type":"ok","id":"late-&","body":&}/' >"$T/lines"
 exits 0 "a slow reader" sh -c "whk-send <'$T/lines' | { sleep 0.5; cat; }"
 is "$(wc -l <"$T/out")" 1000 "gets all lines"
 
+# While a delivery is counted, which waits here for a lock, its line has been
+# read and the reader may be gone.
+spawn locker psql -Xqc 'BEGIN; SELECT FROM whk.webhook FOR UPDATE;
+	SELECT pg_sleep(600)'
+locker=$pid
+wait_for '[ -n "$(sql "SELECT 1 FROM pg_stat_activity
+	WHERE wait_event = '\''PgSleep'\''")" ]'
+mkfifo "$T/once"
+spawn send sh -c "exec whk-send <'$T/one' >'$T/once'"
+ok "a delivery is told before it is counted" timeout 20 \
+	sh -c "head -n 1 <'$T/once' | grep -q delivered"
+sleep 0.1
+ok "which whk-send waits for" kill -0 "$send_pid"
+sql "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+	WHERE wait_event = 'PgSleep'" >"$T/out"
+reap "$locker"
+reap "$send_pid"
+status_is 0 "all is well without its reader"
+is "$(cat "$T/send.err")" '' "and nothing said"
+is "$(sql "SELECT delivered = (SELECT count(*) FROM whk.attempt)
+	FROM whk.webhook")" t "and counted"
+
 # --- options ------------------------------------------------------------------
 
 start_recv_as bad --status 500

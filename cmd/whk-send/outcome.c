@@ -342,7 +342,7 @@ outcome_idle(const struct send *s)
 bool
 outcome_counted(const struct send *s)
 {
-	return outcome_idle(s) && s->uncounted == 0 && !s->counting;
+	return s->uncounted == 0 && !s->counting;
 }
 
 static void

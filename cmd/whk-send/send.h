@@ -202,7 +202,7 @@ void outcome_add(struct send *s, struct message *m, int64_t webhook,
     int64_t at_ms, const struct http_answer *answer, const char *word);
 void outcome_go_on(struct send *s);
 bool outcome_idle(const struct send *s);    /* all is on record */
-bool outcome_counted(const struct send *s); /* ... and counted */
+bool outcome_counted(const struct send *s); /* all of that is counted */
 void outcome_free(struct send *s);
 
 #endif
