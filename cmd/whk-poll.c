@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "accept.h"
 #include "buf.h"
 #include "cli.h"
 #include "clock.h"
@@ -24,13 +25,17 @@
 #include "whk-poll/batch.h"
 #include "whk-poll/deletes.h"
 
-/* Messages and bytes in hand at which no more are asked for. */
-#define HAND_MESSAGES 1000
+/* Messages and bytes in hand at which no more are asked for; messages so many
+   times what all requests at once may bring. */
+#define HAND_TIMES 4
 #define HAND_BYTES ((size_t)8 << 20)
 
 /* Messages for one call of whk.accept(): more gain little, and their memory is
-   held four times over. */
-#define BATCH_MESSAGES 500
+   held three times over. */
+#define BATCH_MESSAGES 400
+
+/* Stored messages that wait for the reader at which no more are asked for. */
+#define PRINTING_MESSAGES 200
 
 /* Requests for messages at once, at the most. */
 #define RECEIVES_MAX 64
@@ -97,7 +102,9 @@ struct poll {
 
 	struct batch gathering; /* to be accepted next */
 	struct batch accepting; /* in the call that is under way */
-	size_t bytes;           /* in both */
+	struct batch printing;  /* stored, and for the reader */
+	size_t bytes;           /* in all of them */
+	struct accept accept;   /* of the next call */
 	struct buf line;
 
 	struct receive receives[RECEIVES_MAX];
@@ -116,6 +123,7 @@ struct poll {
 
 static void receive_more(struct poll *);
 static void accept_more(struct poll *);
+static void print_more(struct poll *);
 
 /* Takes nothing new; ends once what was taken is done. */
 static void
@@ -137,13 +145,14 @@ idle(const struct poll *p)
 	bool hopeless = p->gave_up || (p->db_trouble && p->loop.stopping);
 
 	return (stored || hopeless) && deletes_done(&p->deletes) &&
-	    output_empty(p->output);
+	    p->printing.count == 0 && output_empty(p->output);
 }
 
 /* Looks what is to be done next; called after whatever happened. */
 static void
 go_on(struct poll *p)
 {
+	print_more(p);
 	if (!p->gave_up)
 		accept_more(p);
 	if (!p->ending)
@@ -193,7 +202,28 @@ say_event(const struct poll *p, const char *id, const char *what)
 		log_tell(p->log, LOG_TELL, fields, 2, "event %s: %s", id, what);
 }
 
-/* What became of one message: print it if somebody is to have it now. */
+/* The end of an item's way. */
+static void
+drop(struct poll *p, struct item *item)
+{
+	p->bytes -= item->event.body_len;
+	item_free(item);
+}
+
+/* Prints what the output has room for: the rest waits where it is. */
+static void
+print_more(struct poll *p)
+{
+	struct item *item;
+
+	while (!output_full(p->output) &&
+	    (item = batch_take(&p->printing)) != NULL) {
+		print(p, &item->event);
+		drop(p, item);
+	}
+}
+
+/* What became of one message: it is printed if somebody is to have it now. */
 static void
 accepted_one(struct poll *p, const PGresult *r, int n, struct item *item)
 {
@@ -201,24 +231,25 @@ accepted_one(struct poll *p, const PGresult *r, int n, struct item *item)
 
 	if (accept_row(r, n, &row) == -1) {
 		log_say(p->log, LOG_WARN, "%s: out of memory", item->event.id);
+		drop(p, item);
 		return;
 	}
 	if (!row.fresh)
 		p->repeats++;
-	if (row.to != NULL) {
-		item->event.attempt = 1;
-		item->event.to = row.to;
-		item->event.to_count = row.to_count;
-		item->event.lease_ms = row.lease_ms;
-		print(p, &item->event);
-		item->event.to = NULL;
-	}
 	say_event(p, item->event.id,
 	    row.to != NULL  ? "printed"
 		: row.fresh ? "stored, for nobody now"
 			    : "a repeat");
-	free(row.to);
 	free(row.missing);
+	if (row.to == NULL) {
+		drop(p, item);
+		return;
+	}
+	item->event.attempt = 1;
+	item->event.to = row.to;
+	item->event.to_count = row.to_count;
+	item->event.lease_ms = row.lease_ms;
+	batch_add(&p->printing, item);
 }
 
 /*
@@ -229,34 +260,45 @@ static void
 accepted(void *arg, const struct err *e, const PGresult *r)
 {
 	struct poll *p = arg;
-	struct batch *b = &p->accepting;
+	struct item *item;
 
 	if (e != NULL) {
 		give_up(p, e);
 		return;
 	}
-	for (size_t i = 0; i < b->count; i++)
-		deletes_add(&p->deletes, b->items[i]->receipt);
-	deletes_send(&p->deletes);
-	for (size_t i = 0; i < b->count; i++) {
-		accepted_one(p, r, (int)i, b->items[i]);
-		p->bytes -= b->items[i]->event.body_len;
+	for (int i = 0; (item = batch_take(&p->accepting)) != NULL; i++) {
+		deletes_add(&p->deletes, item->receipt);
+		accepted_one(p, r, i, item);
 	}
-	batch_free(b);
+	deletes_send(&p->deletes);
 	go_on(p);
+}
+
+/*
+ * Whether a batch is worth waiting for: each call costs the database as much as
+ * some thirty events more in another, and the reader has lines to read.
+ */
+static bool
+may_grow(const struct poll *p)
+{
+	return p->printing.count > 0 && p->receiving > 0 &&
+	    p->gathering.count < BATCH_MESSAGES;
 }
 
 static void
 accept_more(struct poll *p)
 {
-	struct batch *b = &p->accepting;
+	struct item *item;
 	struct err e;
 
-	if (p->accepting.count > 0 || p->gathering.count == 0)
+	if (p->accepting.count > 0 || p->gathering.count == 0 || may_grow(p))
 		return;
-	*b = p->gathering;
-	batch_init(&p->gathering);
-	if (accept_call(&b->accept, p->db, p->o->lease_ms, "queue", accepted, p,
+	while (p->accepting.count < BATCH_MESSAGES &&
+	    (item = batch_take(&p->gathering)) != NULL) {
+		accept_add(&p->accept, &item->event, item->chosen);
+		batch_add(&p->accepting, item);
+	}
+	if (accept_call(&p->accept, p->db, p->o->lease_ms, "queue", accepted, p,
 		&e) == -1)
 		give_up(p, &e);
 }
@@ -276,19 +318,8 @@ take(struct poll *p, const struct sqs_message *m)
 		return;
 	}
 	p->taken++;
-	if (p->o->peek) {
-		print(p, &item->event);
-		free(item);
-		return;
-	}
-	if (batch_add(&p->gathering, item) == -1) {
-		/* not stored, not deleted: the queue gives it again */
-		log_say(p->log, LOG_WARN, "message %s: out of memory",
-		    m->message_id);
-		free(item);
-		return;
-	}
 	p->bytes += item->event.body_len;
+	batch_add(p->o->peek ? &p->printing : &p->gathering, item);
 }
 
 /* The queue failed: say it once, and ask again after a while. */
@@ -400,12 +431,14 @@ receive(struct poll *p, int max)
 static bool
 has_room(const struct poll *p)
 {
-	size_t next = p->gathering.count + (size_t)p->asked;
-	size_t count = next + p->accepting.count + deletes_count(&p->deletes);
+	size_t most = HAND_TIMES * SQS_BATCH * (size_t)p->o->receives;
+	size_t count = (size_t)p->asked + p->gathering.count +
+	    p->accepting.count + p->printing.count;
 
-	return next < BATCH_MESSAGES && count < HAND_MESSAGES &&
+	return count < most && deletes_count(&p->deletes) < most &&
+	    p->printing.count < PRINTING_MESSAGES &&
 	    p->bytes + (size_t)p->asked * p->large < HAND_BYTES &&
-	    !output_full(p->output) && !p->db_trouble && !p->queue_trouble;
+	    !p->db_trouble && !p->queue_trouble;
 }
 
 static void
@@ -539,12 +572,12 @@ open_all(struct poll *p, struct err *e)
 		return -1;
 	p->sqs = sqs_new(p->loop.base, p->http, p->o->queue, e);
 	p->output = output_new(
-	    p->loop.base, STDOUT_FILENO, 256 << 10, &output_handler, p, e);
+	    p->loop.base, STDOUT_FILENO, 64 << 10, &output_handler, p, e);
 	if (p->sqs == NULL || p->output == NULL)
 		return -1;
 	if (output_watch(p->output, e) == -1 ||
-	    deletes_init(
-		&p->deletes, p->loop.base, p->sqs, p->log, deleted, p, e) == -1)
+	    deletes_init(&p->deletes, (size_t)p->o->receives, p->loop.base,
+		p->sqs, p->log, deleted, p, e) == -1)
 		return -1;
 	return open_database(p, e);
 }
@@ -559,6 +592,8 @@ close_all(struct poll *p)
 	output_free(p->output);
 	batch_free(&p->gathering);
 	batch_free(&p->accepting);
+	batch_free(&p->printing);
+	args_free(&p->accept.args);
 	buf_free(&p->line);
 	if (p->again != NULL)
 		event_free(p->again);
@@ -593,6 +628,9 @@ run(const struct options *o, const struct log *log)
 
 	log_begin(log);
 	batch_init(&p.gathering);
+	batch_init(&p.accepting);
+	batch_init(&p.printing);
+	accept_init(&p.accept);
 	if (open_all(&p, &e) == -1) {
 		log_say(log, LOG_ERROR, "%s", e.msg);
 		p.status = err_status(&e);

@@ -22,7 +22,7 @@
 
 /* What libcurl reads at once. Each transfer in flight has such a buffer. */
 #define READ_SIZE 1024L
-#define READ_SIZE_LARGE 32768L
+#define READ_SIZE_LARGE 16384L
 
 /* Answers over this are worth the larger one. */
 #define ANSWER_LARGE ((size_t)64 << 10)

@@ -232,7 +232,7 @@ mkfifo "$T/full"
 fill() { # NAME: a whk-poll whose pipe is full
 	spawn sleeper sh -c "sleep 1000 <'$T/full'" # it reads nothing
 	for i in 1 2 3 4; do
-		emit "$1$i" 500
+		emit "$1$i" 250
 	done
 	spawn poll sh -c "exec whk-poll >'$T/full'"
 	wait_for '[ "$(count)" = 0 ]'
@@ -243,7 +243,7 @@ spawn reader cat "$T/full"
 reap "$poll_pid"
 status_is 0 "SIGTERM with a full pipe: it ends when all is read"
 reap "$reader_pid"
-is "$(wc -l <"$T/reader.out")" 2000 "all lines"
+is "$(wc -l <"$T/reader.out")" 1000 "all lines"
 stop_all "$sleeper_pid"
 fill again
 kill -TERM "$poll_pid"
@@ -272,7 +272,7 @@ ok "a full pipe: most of it stays in the queue" [ "$(stored large)" -lt 100 ]
 [ -n "${WHK_TEST_SLOW:-}" ] ||
 	ok "and the memory small" [ "$(sed -n \
 		's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' \
-		"/proc/$poll_pid/status")" -lt 60000 ]
+		"/proc/$poll_pid/status")" -lt 45000 ]
 stop "$poll_pid" KILL
 stop_all "$sleeper_pid"
 

@@ -106,35 +106,43 @@ item_new(const struct sqs_message *m, struct err *e)
 }
 
 void
-batch_init(struct batch *b)
+item_free(struct item *item)
 {
-	*b = (struct batch){0};
-	accept_init(&b->accept);
+	line_event_free(&item->event);
+	free(item);
 }
 
-int
+void
+batch_init(struct batch *b)
+{
+	STAILQ_INIT(&b->items);
+	b->count = 0;
+}
+
+void
 batch_add(struct batch *b, struct item *item)
 {
-	if (b->count == b->size) {
-		size_t size = b->size == 0 ? 64 : b->size * 2;
-		struct item **p = reallocarray(b->items, size, sizeof(*p));
+	STAILQ_INSERT_TAIL(&b->items, item, next);
+	b->count++;
+}
 
-		if (p == NULL)
-			return -1;
-		b->items = p;
-		b->size = size;
-	}
-	accept_add(&b->accept, &item->event, item->chosen);
-	b->items[b->count++] = item;
-	return 0;
+struct item *
+batch_take(struct batch *b)
+{
+	struct item *item = STAILQ_FIRST(&b->items);
+
+	if (item == NULL)
+		return NULL;
+	STAILQ_REMOVE_HEAD(&b->items, next);
+	b->count--;
+	return item;
 }
 
 void
 batch_free(struct batch *b)
 {
-	for (size_t i = 0; i < b->count; i++)
-		free(b->items[i]);
-	free(b->items);
-	args_free(&b->accept.args);
-	*b = (struct batch){0};
+	struct item *item;
+
+	while ((item = batch_take(b)) != NULL)
+		item_free(item);
 }

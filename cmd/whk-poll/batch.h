@@ -2,26 +2,27 @@
 #ifndef WHK_POLL_BATCH_H
 #define WHK_POLL_BATCH_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include <sys/queue.h>
 
-#include "accept.h"
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "line.h"
 #include "sqs.h"
 
-/* A message on its way: a copy of its own, one allocation. */
+/* A message on its way: a copy of its own. */
 struct item {
-	struct event_line event; /* points into text */
+	STAILQ_ENTRY(item) next;
+	struct event_line event; /* points into text; to is its own */
 	char *receipt;
 	bool chosen; /* the producer chose the id */
 	char text[];
 };
 
-/* Messages whose whk.accept() is to come or under way, in its order. */
+/* Messages at the same point of their way, in the order of it. */
 struct batch {
-	struct item **items;
-	size_t count, size;
-	struct accept accept;
+	STAILQ_HEAD(, item) items;
+	size_t count;
 };
 
 /*
@@ -29,10 +30,11 @@ struct batch {
  * be taken as one, or memory is out.
  */
 struct item *item_new(const struct sqs_message *m, struct err *e);
+void item_free(struct item *item);
 
 void batch_init(struct batch *b);
-/* Adds an item, which the batch then owns. 0, or -1 if memory is out. */
-int batch_add(struct batch *b, struct item *item);
-void batch_free(struct batch *b); /* batch_init() before it is used again */
+void batch_add(struct batch *b, struct item *item); /* takes it over */
+struct item *batch_take(struct batch *b);           /* the first, or NULL */
+void batch_free(struct batch *b);                   /* is empty then */
 
 #endif

@@ -27,10 +27,12 @@ again(evutil_socket_t fd, short what, void *arg)
 }
 
 int
-deletes_init(struct deletes *d, struct event_base *base, struct sqs *sqs,
-    const struct log *log, void (*changed)(void *), void *arg, struct err *e)
+deletes_init(struct deletes *d, size_t most, struct event_base *base,
+    struct sqs *sqs, const struct log *log, void (*changed)(void *), void *arg,
+    struct err *e)
 {
 	*d = (struct deletes){
+	    .most = most,
 	    .sqs = sqs,
 	    .log = log,
 	    .changed = changed,
@@ -141,6 +143,7 @@ finished(void *arg, const struct err *e, const struct sqs_result *results,
 			    "the queue deletes messages again");
 	}
 	request_free(rq);
+	deletes_send(d);
 	d->changed(d->arg);
 }
 
@@ -171,7 +174,7 @@ deletes_send(struct deletes *d)
 {
 	if (event_pending(d->again, EV_TIMEOUT, NULL))
 		return;
-	while (d->count > 0)
+	while (d->count > 0 && d->active < d->most)
 		send_some(d, d->count < SQS_BATCH ? d->count : SQS_BATCH);
 }
 

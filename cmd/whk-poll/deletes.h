@@ -28,16 +28,19 @@ struct deletes {
 	char **receipts; /* waiting */
 	size_t count, size;
 	size_t active; /* requests under way */
+	size_t most;   /* of these */
 	int tries;     /* in a row that failed */
 	bool last;     /* what fails now is left to come again */
 };
 
-int deletes_init(struct deletes *d, struct event_base *base, struct sqs *sqs,
-    const struct log *log, void (*changed)(void *), void *arg, struct err *e);
+/* most: requests at once. 0, or -1 with *e. */
+int deletes_init(struct deletes *d, size_t most, struct event_base *base,
+    struct sqs *sqs, const struct log *log, void (*changed)(void *), void *arg,
+    struct err *e);
 
 void deletes_add(struct deletes *d, const char *receipt); /* copied */
 
-/* Starts requests for what waits, ten to one. */
+/* Starts requests for what waits, ten to one; as they end, for what is left. */
 void deletes_send(struct deletes *d);
 
 /* How many wait or are under way. */
