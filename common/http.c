@@ -59,6 +59,19 @@ http_check_url(const char *url, struct err *e)
 	return wrong == NULL ? 0 : err_set(e, "not a usable URL: %s", wrong);
 }
 
+/*
+ * A libcurl that has all protocols brings GnuTLS in for some that are not used
+ * here, and it would set itself up as the program starts: half a MiB for
+ * nothing. By this name in the program it asks not to (GNUTLS_SKIP_GLOBAL_INIT
+ * in <gnutls/gnutls.h>); who does use it calls gnutls_global_init().
+ */
+int _gnutls_global_init_skip(void);
+int
+_gnutls_global_init_skip(void)
+{
+	return 1;
+}
+
 /* 1024, which is usual, is too few for a thousand transfers. */
 static void
 raise_limit(void)
