@@ -165,7 +165,7 @@ read_to(struct json *j, void *line, const struct line_member *m)
 		if (ev->to_count == LINE_TO_MAX)
 			return "names more than 10000 webhooks";
 		if (ev->to_count == size) {
-			size = size == 0 ? 8 : size * 2;
+			size = size == 0 ? 1 : size * 2;
 			to = reallocarray(ev->to, size, sizeof(*to));
 			if (to == NULL)
 				return "out of memory";

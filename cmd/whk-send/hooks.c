@@ -137,7 +137,7 @@ hooks_add(struct send *s, struct message *m)
 		struct task *t;
 
 		if (h != NULL && h->slow && held_up(s, h) &&
-		    h->waiting >= (size_t)h->max) {
+		    h->waiting >= (size_t)(h->max + 3) / 4) {
 			m->refs++;
 			park(s, h, m);
 			continue;
@@ -438,7 +438,8 @@ hooks_notified(void *arg, const char *channel, const char *payload)
 /*
  * What has waited too long for its webhook's own turn goes back to the
  * database, so that the memory serves others. From then on that webhook has
- * no more waiting than it may have flights, until it has caught up.
+ * no more waiting than a quarter of the flights that it may have, until it has
+ * caught up.
  */
 void
 hooks_park_late(struct send *s)

@@ -32,7 +32,7 @@
 /* Lines, bytes and what is to be done for them (attempts that wait, are under
    way, or not on record) at which reading stops: no more tasks than get their
    turn within WAIT_MAX_MS where no webhook is slow. */
-#define HOLD_MESSAGES 2000
+#define HOLD_MESSAGES 1250
 #define HOLD_BYTES ((size_t)16 << 20)
 #define HOLD_TASKS 8000
 
