@@ -151,6 +151,46 @@ line_event_free(struct event_line *ev)
 	ev->extra = NULL;
 }
 
+static size_t
+room_of(const char *s)
+{
+	return s == NULL ? 0 : strlen(s) + 1;
+}
+
+size_t
+line_event_room(const struct event_line *ev)
+{
+	return room_of(ev->id) + room_of(ev->type) + room_of(ev->tenant) +
+	    room_of(ev->key) + room_of(ev->content_type) + ev->body_len + 1;
+}
+
+/* Copies *s to at and points it there. Returns the end. */
+static char *
+move(const char **s, size_t len, char *at)
+{
+	memcpy(at, *s, len);
+	at[len] = '\0';
+	*s = at;
+	return at + len + 1;
+}
+
+static char *
+move_text(const char **s, char *at)
+{
+	return *s == NULL ? at : move(s, strlen(*s), at);
+}
+
+char *
+line_event_move(struct event_line *ev, char *room)
+{
+	room = move_text(&ev->id, room);
+	room = move_text(&ev->type, room);
+	room = move_text(&ev->tenant, room);
+	room = move_text(&ev->key, room);
+	room = move_text(&ev->content_type, room);
+	return move(&ev->body, ev->body_len, room);
+}
+
 int
 line_attempt_parse(
     char *line, size_t len, struct attempt_line *at, struct err *e)

@@ -51,6 +51,14 @@ int
 line_event_parse(char *line, size_t len, struct event_line *ev, struct err *e);
 void line_event_free(struct event_line *ev);
 
+/*
+ * Gives ev's strings another place: copies them, without what else the line
+ * had, to room, which has line_event_room(ev) bytes, and points to the copies.
+ * Returns their end.
+ */
+size_t line_event_room(const struct event_line *ev);
+char *line_event_move(struct event_line *ev, char *room);
+
 /* Adds the line for ev with its LF; what is not said is left out. */
 void line_event_write(struct buf *b, const struct event_line *ev);
 

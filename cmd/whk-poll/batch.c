@@ -6,32 +6,6 @@
 #include "text.h"
 #include "whk-poll/batch.h"
 
-/* Copies s to *at and moves *at behind its NUL; NULL stays NULL. */
-static char *
-put(char **at, const char *s, size_t len)
-{
-	char *copy = *at;
-
-	if (s == NULL)
-		return NULL;
-	memcpy(copy, s, len);
-	copy[len] = '\0';
-	*at += len + 1;
-	return copy;
-}
-
-static char *
-put_text(char **at, const char *s)
-{
-	return put(at, s, s == NULL ? 0 : strlen(s));
-}
-
-static size_t
-room(const char *s)
-{
-	return s == NULL ? 0 : strlen(s) + 1;
-}
-
 static const char *
 attribute(const struct sqs_message *m, const char *name)
 {
@@ -68,8 +42,8 @@ item_new(const struct sqs_message *m, struct err *e)
 	char type[EVENT_TEXT_MAX + 1];
 	struct event_line ev = {0};
 	struct item *item;
+	size_t receipt_len;
 	bool chosen;
-	char *at;
 
 	if (describe(m, &ev, e) == -1)
 		return NULL;
@@ -85,23 +59,16 @@ item_new(const struct sqs_message *m, struct err *e)
 	}
 	if (ev.type == NULL && event_body_type(ev.body, ev.body_len, type))
 		ev.type = type;
-	item = malloc(sizeof(*item) + room(m->receipt) + room(ev.id) +
-	    room(ev.type) + room(ev.tenant) + room(ev.key) +
-	    room(ev.content_type) + ev.body_len + 1);
+	receipt_len = strlen(m->receipt);
+	item = malloc(sizeof(*item) + line_event_room(&ev) + receipt_len + 1);
 	if (item == NULL) {
 		err_temporary(e, "out of memory");
 		return NULL;
 	}
-	at = item->text;
 	item->event = ev;
 	item->chosen = chosen;
-	item->receipt = put_text(&at, m->receipt);
-	item->event.id = put_text(&at, ev.id);
-	item->event.type = put_text(&at, ev.type);
-	item->event.tenant = put_text(&at, ev.tenant);
-	item->event.key = put_text(&at, ev.key);
-	item->event.content_type = put_text(&at, ev.content_type);
-	item->event.body = put(&at, ev.body, ev.body_len);
+	item->receipt = line_event_move(&item->event, item->text);
+	memcpy(item->receipt, m->receipt, receipt_len + 1);
 	return item;
 }
 

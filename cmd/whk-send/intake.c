@@ -25,54 +25,54 @@ complain(struct send *s, uint64_t number, const char *msg)
 	    s->log, LOG_WARN, "line %llu: %s", (unsigned long long)number, msg);
 }
 
-/* Room behind a line for the id that it may lack. */
-#define ID_ROOM sizeof("msg_0123456789abcdef0123456789abcdef")
+/* An id for an event that has none. */
+#define ID_SIZE sizeof("msg_0123456789abcdef0123456789abcdef")
+
+static const char *
+random_id(char id[ID_SIZE])
+{
+	unsigned char random[16];
+
+	arc4random_buf(random, sizeof(random));
+	memcpy(id, "msg_", 4);
+	for (size_t i = 0; i < sizeof(random); i++)
+		snprintf(id + 4 + 2 * i, 3, "%02x", random[i]);
+	return id;
+}
 
 static struct message *
-message_new(struct send *s, const char *line, size_t len, uint64_t number)
+message_new(struct send *s, char *line, size_t len, uint64_t number)
 {
-	struct message *m = malloc(sizeof(*m) + len + 1 + ID_ROOM);
+	char id[ID_SIZE];
+	struct event_line ev;
+	struct message *m;
 	struct err e;
+	bool chosen;
 
+	if (line_event_parse(line, len, &ev, &e) == -1) {
+		complain(s, number, e.msg);
+		return NULL;
+	}
+	chosen = ev.id != NULL;
+	if (!chosen)
+		ev.id = random_id(id);
+	m = malloc(sizeof(*m) + line_event_room(&ev));
 	if (m == NULL) {
+		line_event_free(&ev);
 		complain(s, number, "out of memory");
 		return NULL;
 	}
-	memcpy(m->text, line, len);
-	m->text[len] = '\0';
-	if (line_event_parse(m->text, len, &m->event, &e) == -1) {
-		complain(s, number, e.msg);
-		free(m);
-		return NULL;
-	}
+	m->event = ev;
 	m->refs = 1;
 	m->number = number;
-	m->size = sizeof(*m) + len;
-	m->chosen = m->event.id != NULL;
+	m->size = sizeof(*m) + line_event_room(&ev);
+	m->chosen = chosen;
+	line_event_move(&m->event, m->text);
 	if (m->event.attempt == 0)
 		m->event.attempt = 1;
 	s->messages++;
 	s->bytes += m->size;
 	return m;
-}
-
-/* Gives an event that is not stored yet what it lacks. */
-static void
-complete(struct send *s, struct message *m, size_t len)
-{
-	if (m->event.id == NULL) {
-		char *id = m->text + len + 1;
-		unsigned char random[16];
-
-		arc4random_buf(random, sizeof(random));
-		memcpy(id, "msg_", 4);
-		for (size_t i = 0; i < sizeof(random); i++)
-			snprintf(id + 4 + 2 * i, 3, "%02x", random[i]);
-		m->event.id = id;
-	}
-	if (m->event.time_ms == -1)
-		m->event.time_ms =
-		    db_known(s->db) ? db_now_ms(s->db) : clock_wall_ms();
 }
 
 static int
@@ -100,6 +100,9 @@ store(struct send *s, struct message *m)
 		message_unref(s, m);
 		return;
 	}
+	if (m->event.time_ms == -1)
+		m->event.time_ms =
+		    db_known(s->db) ? db_now_ms(s->db) : clock_wall_ms();
 	accept_add(&s->storing, &m->event, m->chosen);
 	s->unstored[s->unstored_count++] = m;
 }
@@ -140,7 +143,6 @@ take_line(void *arg, char *line, size_t len, uint64_t number)
 	if (m == NULL)
 		return;
 	if (m->event.lease_ms == -1) {
-		complete(s, m, len);
 		store(s, m);
 	} else
 		hooks_add(s, m);

@@ -31,11 +31,23 @@ copy_of(const char *text, size_t len)
 	return copy;
 }
 
-/* What a line is when it is written again, without its LF. */
+/* Gives ev's strings a place of their own, which has no byte more. */
+static char *
+moved(struct event_line *ev)
+{
+	size_t size = line_event_room(ev);
+	char *room = malloc(size);
+
+	assert_non_null(room);
+	assert_ptr_equal(room + size, line_event_move(ev, room));
+	return room;
+}
+
+/* What a line is when it is moved and written again, without its LF. */
 static void
 assert_again(const char *text, const char *expected)
 {
-	char *copy = copy_of(text, strlen(text));
+	char *copy = copy_of(text, strlen(text)), *room;
 	struct event_line ev;
 	struct buf b = {0};
 	struct err e;
@@ -43,6 +55,8 @@ assert_again(const char *text, const char *expected)
 	if (line_event_parse(copy, strlen(text), &ev, &e) == -1)
 		fail_msg("%s: %s", text, e.msg);
 	assert_int_equal(ev.body_len, strlen(ev.body));
+	room = moved(&ev);
+	memset(copy, 'x', strlen(text));
 	line_event_write(&b, &ev);
 	assert_false(b.failed);
 	assert_int_equal('\n', b.data[b.len - 1]);
@@ -50,6 +64,7 @@ assert_again(const char *text, const char *expected)
 	assert_string_equal(expected, b.data);
 	line_event_free(&ev);
 	buf_free(&b);
+	free(room);
 	free(copy);
 }
 
