@@ -221,28 +221,37 @@ END
 $$;
 
 -- Deletes the rows of the successes of a batch which still have the caller's
--- lease. Gives their places. (A lease that is "not distinct" is not looked for
--- by index, where all of a batch may have the same.)
+-- lease; one that has been changed since it was looked up is somewhere else, and
+-- stays. Gives their places; of two with the same row, the first.
 CREATE OR REPLACE FUNCTION whk.end_delivered(events text[],
 	times timestamptz[], webhooks bigint[], attempts int[],
 	leases timestamptz[], statuses int[], errors text[])
 RETURNS int[]
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SET enable_nestloop = off SET enable_hashjoin = on
+AS $$
 DECLARE
 	ended int[];
 BEGIN
-	WITH gone AS (
-		DELETE FROM whk.pending p
-		USING unnest(events, times, webhooks, attempts, leases,
+	WITH mine AS MATERIALIZED (
+		SELECT p.tid, i.n
+		FROM unnest(events, times, webhooks, attempts, leases,
 			statuses, errors) WITH ORDINALITY AS i(event, time,
 			webhook, attempt, lease, status, error, n)
-		WHERE whk.success(i.status, i.error) AND p.event = i.event
-			AND p.time = i.time AND p.webhook = i.webhook
-			AND p.next_at IS NOT DISTINCT FROM i.lease
-			AND p.attempt = i.attempt
-		RETURNING i.n
+		CROSS JOIN LATERAL (SELECT q.ctid AS tid FROM whk.pending q
+			WHERE q.time = i.time AND q.event = i.event
+				AND q.webhook = i.webhook
+				AND q.attempt = i.attempt
+				AND q.next_at IS NOT DISTINCT FROM i.lease
+			OFFSET 0) p
+		WHERE whk.success(i.status, i.error)
+	), gone AS (
+		DELETE FROM whk.pending p
+		WHERE p.ctid = ANY (ARRAY(SELECT m.tid FROM mine m))
+		RETURNING p.ctid AS tid
 	)
-	SELECT coalesce(array_agg(g.n), '{}') INTO ended FROM gone g;
+	SELECT coalesce(array_agg(x.n), '{}') INTO ended
+	FROM (SELECT min(m.n) AS n FROM gone g JOIN mine m ON m.tid = g.tid
+		GROUP BY m.tid) x;
 	RETURN ended;
 END
 $$;
