@@ -218,7 +218,7 @@ backwards(struct log *l, int64_t floor, int64_t *left, struct place *place,
 			return -1;
 		*left -= count;
 		until = since;
-		span *= 4;
+		span *= 2;
 	}
 	return 0;
 }
