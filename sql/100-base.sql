@@ -97,10 +97,14 @@ $$;
 CREATE OR REPLACE FUNCTION whk.upkeep(
 	now timestamptz DEFAULT clock_timestamp()) RETURNS int
 LANGUAGE plpgsql AS $$
+DECLARE
+	made int;
 BEGIN
 	DELETE FROM whk.recent r WHERE r.accepted_at < now - interval '25 hours';
+	made := whk.partitions(3, now);
+	-- Last, as it locks webhooks.
 	PERFORM whk.count_up(now);
-	RETURN whk.partitions(3, now);
+	RETURN made;
 END
 $$;
 

@@ -119,10 +119,10 @@ BEGIN
 	END IF;
 	-- A row that is held has no such attempt on record: that would have
 	-- moved it. So a look is needed only after a reply that was lost.
-	IF false = ANY (held) THEN
-		fresh := whk.unrecorded(events, webhooks, ats, attempts);
-	ELSE
+	IF cardinality(ended) = n_all OR whk.all_held(held, tids) THEN
 		fresh := array_fill(true, ARRAY[n_all]);
+	ELSE
+		fresh := whk.unrecorded(events, webhooks, ats, attempts);
 	END IF;
 	IF 'cancelled' = ANY (outcomes) THEN
 		-- By the holder only: of others it is no news.
@@ -193,6 +193,15 @@ EXCEPTION WHEN unique_violation THEN
 	-- is on record.
 	RAISE serialization_failure USING MESSAGE = SQLERRM;
 END
+$$;
+
+-- Whether each outcome of a batch holds a row, and none the same as another; of
+-- those that are gone already there is no tid, and none the same.
+CREATE OR REPLACE FUNCTION whk.all_held(held boolean[], tids tid[])
+RETURNS boolean
+LANGUAGE sql IMMUTABLE AS $$
+	SELECT bool_and(i.held) AND count(DISTINCT i.tid) = count(i.tid)
+	FROM unnest(held, tids) AS i(held, tid)
 $$;
 
 -- Locks those webhooks of a batch whose state an outcome may change: which are

@@ -75,7 +75,8 @@ CREATE OR REPLACE FUNCTION whk.api_set(caller text, of_id bigint,
 RETURNS TABLE (wrong text, line text)
 LANGUAGE plpgsql AS $$
 BEGIN
-	PERFORM whk.lock_leased(ARRAY[of_id], changes);
+	PERFORM whk.lock_leased(ARRAY(SELECT w.id FROM whk.webhook w
+		WHERE w.id = of_id AND whk.api_sees(w, caller)), changes);
 	PERFORM 1 FROM whk.webhook w
 	WHERE w.id = of_id AND whk.api_sees(w, caller) FOR NO KEY UPDATE;
 	IF NOT FOUND THEN

@@ -142,9 +142,9 @@ take_line(void *arg, char *line, size_t len, uint64_t number)
 	m = message_new(s, line, len, number);
 	if (m == NULL)
 		return;
-	if (m->event.lease_ms == -1) {
+	if (m->event.lease_ms == -1)
 		store(s, m);
-	} else
+	else
 		hooks_add(s, m);
 	pause_if_full(s);
 	send_go_on(s);

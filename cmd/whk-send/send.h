@@ -31,8 +31,7 @@
 
 /* Lines, bytes and what is to be done for them (attempts that wait, are under
    way, or not on record) at which reading stops: no more tasks than get their
-   turn within WAIT_MAX_MS where no webhook is slow, and no fewer lines than
-   keep attempts under way while as many as two calls take are put on record. */
+   turn within WAIT_MAX_MS where no webhook is slow. */
 #define HOLD_MESSAGES 3000
 #define HOLD_BYTES ((size_t)16 << 20)
 #define HOLD_TASKS 8000

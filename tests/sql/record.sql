@@ -22,6 +22,21 @@ FROM (VALUES ('timeout', 'retry'), ('dns', 'retry'), ('blocked', 'retry'),
 	('deferred', 'deferred'), ('cancelled', 'cancelled')) AS x(e, v);
 SELECT t.clear();
 
+-- One line given twice: the same row, twice in a batch, with the same end.
+SELECT t.hook(), t.hook() \g /dev/null
+SELECT t.accept('e'), t.accept('f') \g /dev/null
+SELECT t.is(t.record(1, '{e,e}', 500), 'retry 5, retry 5', 'twice a failure');
+SELECT t.is(t.record(2, '{e,e}', error => 'cancelled'), 'cancelled, cancelled',
+	'twice cancelled');
+SELECT t.is(t.record(1, '{f,f}', 200), 'delivered, delivered',
+	'twice a success');
+SELECT t.is(string_agg(a.event || a.webhook || ' ' || a.outcome, ', '
+	ORDER BY a.event, a.webhook),
+	'e1 retry, e2 cancelled, f1 delivered', 'each is on record once')
+	FROM whk.attempt a;
+SELECT t.is(t.of(1, 'ROW(delivered, retried)'), '(1,1)', 'and counted once');
+SELECT t.clear();
+
 -- The schedule, to its end: each attempt when it is due.
 SELECT t.hook() \g /dev/null
 SELECT t.accept('e') \g /dev/null
